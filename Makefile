@@ -1,0 +1,35 @@
+# Build, install and test pg_prebuilds. `make demo` and `make test` need nothing installed by hand.
+include sources.mk
+
+EXTENSION  = pg_prebuilds
+EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
+
+MODULE_big  = $(EXTENSION)
+OBJS        = $(CORE_SRCS:.cpp=.o) $(PG_SRCS:.cpp=.o)
+DATA_built  = $(EXTENSION)--$(EXTVERSION).sql
+EXTRA_CLEAN = build results output_iso tmp_check log $(OBJS:.o=.d) $(OBJS:.o=.bc)
+
+SCHEMA = $(sort $(wildcard src/schema/*.sql))
+
+PG_CPPFLAGS = -Isrc -DPREBUILDS_VERSION=\"$(EXTVERSION)\"
+# PostgreSQL <= 15 headers still say `register`: a warning in g++, an error in clang.
+PG_CXXFLAGS = -std=$(CXX_STD) $(WARNINGS) -Wno-register -fvisibility=hidden
+# Link with the C++ driver, so that libstdc++ is a dependency of its own right.
+override COMPILER = $(CXX) $(CXXFLAGS)
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+PG_MAJOR = $(shell echo $(VERSION) | sed 's/[^0-9].*//')
+ifneq ($(shell test $(PG_MAJOR) -ge $(PG_MIN) -a $(PG_MAJOR) -le $(PG_MAX) && echo ok),ok)
+$(error PostgreSQL $(VERSION) is not supported: $(PG_MIN) to $(PG_MAX) are (make PG_MAX=$(PG_MAJOR) to try it))
+endif
+
+# PGXS passes neither PG_CXXFLAGS to the bitcode compiler nor tracks headers on every platform.
+COMPILE.cxx.bc += -std=$(CXX_STD) -Wno-register
+override CXXFLAGS += -MMD -MP
+-include $(OBJS:.o=.d)
+
+$(EXTENSION)--$(EXTVERSION).sql: $(SCHEMA) $(EXTENSION).control
+	{ echo '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; cat $(SCHEMA); } > $@

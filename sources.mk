@@ -1,0 +1,8 @@
+# The one list of sources: read by the Makefile (include) and by CMakeLists.txt.
+# Lines of the form NAME = words, nothing else.
+CXX_STD = c++20
+PG_MIN = 15
+PG_MAX = 18
+WARNINGS = -Wall -Wextra
+CORE_SRCS =
+PG_SRCS = src/module.cpp
