@@ -1,0 +1,16 @@
+// Identifiers, compared byte by byte as PostgreSQL compares its uuid type.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+
+namespace prebuilds::core {
+
+struct Uuid {
+  std::array<std::uint8_t, 16> bytes{};
+
+  auto operator<=>(const Uuid &) const = default;
+};
+
+}  // namespace prebuilds::core
