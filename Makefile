@@ -13,7 +13,11 @@ SCHEMA = $(sort $(wildcard src/schema/*.sql))
 
 PG_CPPFLAGS = -Isrc -DPREBUILDS_VERSION=\"$(EXTVERSION)\"
 # PostgreSQL <= 15 headers still say `register`: a warning in g++, an error in clang.
-PG_CXXFLAGS = -std=$(CXX_STD) $(WARNINGS) -Wno-register -fvisibility=hidden
+PG_CXXFLAGS = -std=$(CXX_STD) $(WARNINGS) -Wno-register
+# The server's own flags are gcc's.
+ifneq ($(findstring clang,$(CXX)),)
+PG_CXXFLAGS += -Wno-unknown-warning-option
+endif
 # Link with the C++ driver, so that libstdc++ is a dependency of its own right.
 override COMPILER = $(CXX) $(CXXFLAGS)
 

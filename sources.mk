@@ -5,4 +5,4 @@ PG_MIN = 15
 PG_MAX = 18
 WARNINGS = -Wall -Wextra
 CORE_SRCS =
-PG_SRCS = src/module.cpp
+PG_SRCS = src/module.cpp src/pg/boundary.cpp src/pg/datum.cpp src/pg/gucs.cpp src/pg/spi.cpp src/functions/identity.cpp

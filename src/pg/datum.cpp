@@ -1,0 +1,93 @@
+#include "pg/datum.hpp"
+
+namespace prebuilds::pg {
+
+namespace {
+
+struct Elements {
+  Datum *values;
+  int count;
+};
+
+// Elements of a one-dimensional array without NULLs (our statements produce no others).
+Elements deconstruct(Datum array, Oid type, int length, bool by_value, char alignment) {
+  return call([&] {
+    Elements elements{};
+    bool *nulls = nullptr;
+    ArrayType *detoasted = DatumGetArrayTypeP(array);
+    deconstruct_array(detoasted, type, length, by_value, alignment, &elements.values, &nulls, &elements.count);
+    for (int i = 0; i < elements.count; i++) {
+      if (nulls[i]) ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("array must not contain nulls")));
+    }
+    return elements;
+  });
+}
+
+template <class T, class Convert>
+Datum construct(std::span<const T> values, Oid type, int length, bool by_value, char alignment, Convert convert) {
+  auto *elements =
+      call([&] { return static_cast<Datum *>(MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Datum) * (values.size() + 1))); });
+  for (std::size_t i = 0; i < values.size(); i++) elements[i] = convert(values[i]);
+  return call([&] {
+    return PointerGetDatum(construct_array(elements, static_cast<int>(values.size()), type, length, by_value, alignment));
+  });
+}
+
+}  // namespace
+
+std::vector<core::Uuid> to_uuids(Datum array) {
+  const Elements elements = deconstruct(array, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR);
+  std::vector<core::Uuid> uuids;
+  uuids.reserve(elements.count);
+  for (int i = 0; i < elements.count; i++) uuids.push_back(to_uuid(elements.values[i]));
+  return uuids;
+}
+
+std::vector<std::string> to_strings(Datum array) {
+  const Elements elements = deconstruct(array, TEXTOID, -1, false, TYPALIGN_INT);
+  std::vector<std::string> strings;
+  strings.reserve(elements.count);
+  for (int i = 0; i < elements.count; i++) strings.push_back(to_string(elements.values[i]));
+  return strings;
+}
+
+std::vector<int> to_ints(Datum array) {
+  const Elements elements = deconstruct(array, INT4OID, sizeof(int32), true, TYPALIGN_INT);
+  std::vector<int> ints;
+  ints.reserve(elements.count);
+  for (int i = 0; i < elements.count; i++) ints.push_back(DatumGetInt32(elements.values[i]));
+  return ints;
+}
+
+Datum to_array(std::span<const core::Uuid> values) {
+  return construct(values, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR, [](const core::Uuid &uuid) {
+    return PointerGetDatum(uuid.bytes.data());  // construct_array copies it
+  });
+}
+
+Datum to_array(std::span<const std::string> values) {
+  return construct(values, TEXTOID, -1, false, TYPALIGN_INT, [](const std::string &text) { return to_datum(text); });
+}
+
+Datum to_array(std::span<const int> values) {
+  return construct(values, INT4OID, sizeof(int32), true, TYPALIGN_INT, [](int value) { return Int32GetDatum(value); });
+}
+
+core::Uuid make_uuid_v7(core::Instant now) {
+  core::Uuid uuid;
+  call([&] {
+    if (!pg_strong_random(uuid.bytes.data(), uuid.bytes.size()))
+      ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
+  });
+  // Before 1970 there is no version 7; such ids sort first.
+  const std::int64_t us = std::max<std::int64_t>(now.time_since_epoch().count(), 0);
+  const auto ms = static_cast<std::uint64_t>(us / 1000);
+  const auto fraction = static_cast<std::uint32_t>((us % 1000) * 4096 / 1000);
+  for (int i = 0; i < 6; i++) uuid.bytes[i] = static_cast<std::uint8_t>(ms >> (8 * (5 - i)));
+  uuid.bytes[6] = static_cast<std::uint8_t>(0x70 | (fraction >> 8));
+  uuid.bytes[7] = static_cast<std::uint8_t>(fraction);
+  uuid.bytes[8] = static_cast<std::uint8_t>(0x80 | (uuid.bytes[8] & 0x3f));
+  return uuid;
+}
+
+}  // namespace prebuilds::pg

@@ -1,0 +1,57 @@
+// Values across the boundary, always by copy: core's types on one side, Datums on the other.
+#pragma once
+
+#include "core/time.hpp"
+#include "core/uuid.hpp"
+#include "pg/boundary.hpp"
+
+namespace prebuilds::pg {
+
+inline constexpr std::int64_t postgres_epoch_us = 946'684'800'000'000;  // 2000-01-01 in Unix microseconds
+
+// PostgreSQL's infinities are core's first and last instant; what lies beyond the other side's range is cut off.
+inline core::Instant to_instant(TimestampTz t) {
+  if (TIMESTAMP_IS_NOBEGIN(t)) return core::Instant::min();
+  return core::later(core::Instant{core::Duration{t}}, core::Duration{postgres_epoch_us});
+}
+inline TimestampTz to_timestamptz(core::Instant t) {
+  if (t == core::Instant::max()) return DT_NOEND;
+  const std::int64_t us = t.time_since_epoch().count();
+  return us < MIN_TIMESTAMP + postgres_epoch_us ? DT_NOBEGIN : us - postgres_epoch_us;
+}
+
+inline core::Uuid to_uuid(Datum datum) {
+  core::Uuid uuid;
+  std::memcpy(uuid.bytes.data(), DatumGetUUIDP(datum)->data, UUID_LEN);
+  return uuid;
+}
+
+// In palloc'd memory of the current context.
+inline Datum to_datum(const core::Uuid &uuid) {
+  auto *copied = call([] { return static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t))); });
+  std::memcpy(copied->data, uuid.bytes.data(), UUID_LEN);
+  return UUIDPGetDatum(copied);
+}
+inline Datum to_datum(core::Instant t) { return TimestampTzGetDatum(to_timestamptz(t)); }
+inline Datum to_datum(std::string_view text) {
+  return PointerGetDatum(call([&] { return cstring_to_text_with_len(text.data(), static_cast<int>(text.size())); }));
+}
+
+// Detoasts.
+inline std::string to_string(Datum text_datum) {
+  text *detoasted = call([&] { return DatumGetTextPP(text_datum); });
+  return {VARDATA_ANY(detoasted), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(detoasted))};
+}
+
+std::vector<core::Uuid> to_uuids(Datum array);
+std::vector<std::string> to_strings(Datum array);
+std::vector<int> to_ints(Datum array);
+
+Datum to_array(std::span<const core::Uuid> values);
+Datum to_array(std::span<const std::string> values);
+Datum to_array(std::span<const int> values);
+
+// A time-ordered id (UUID version 7): milliseconds, then the rest of the microsecond, then random bits.
+core::Uuid make_uuid_v7(core::Instant now);
+
+}  // namespace prebuilds::pg

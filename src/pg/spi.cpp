@@ -1,0 +1,80 @@
+#include "pg/spi.hpp"
+
+namespace prebuilds::pg {
+
+namespace {
+
+void check(int code, const char *what) {
+  if (code < 0) ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("%s failed: %s", what, SPI_result_code_string(code))));
+}
+
+}  // namespace
+
+SpiSession::SpiSession() {
+  call([] { check(SPI_connect(), "SPI_connect"); });
+}
+
+SpiSession::~SpiSession() {
+  if (std::uncaught_exceptions() == exceptions_) SPI_finish();
+}
+
+void expose_transition_tables(TriggerData *trigger) {
+  call([&] { check(SPI_register_trigger_data(trigger), "SPI_register_trigger_data"); });
+}
+
+bool Row::next_is_null() {
+  if (column_ >= columns_ || !nulls_[column_]) return false;
+  column_++;
+  return true;
+}
+
+Datum Row::next() {
+  if (column_ >= columns_) throw SqlError(ERRCODE_INTERNAL_ERROR, "statement returned too few columns");
+  if (nulls_[column_]) throw SqlError(ERRCODE_INTERNAL_ERROR, "unexpected null in column " + std::to_string(column_ + 1));
+  return values_[column_++];
+}
+
+void Rows::deform(std::uint64_t i, std::array<Datum, 64> &values, std::array<bool, 64> &nulls) const {
+  if (table_ == nullptr || i >= processed_) throw SqlError(ERRCODE_INTERNAL_ERROR, "statement returned no row");
+  call([&] {
+    if (table_->tupdesc->natts > static_cast<int>(values.size()))
+      ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("statement returned too many columns")));
+    heap_deform_tuple(table_->vals[i], table_->tupdesc, values.data(), nulls.data());
+  });
+}
+
+Rows Statement::read(std::initializer_list<Param> params) { return execute(params, Under::active_snapshot); }
+Rows Statement::run(std::initializer_list<Param> params) { return execute(params, Under::latest_snapshot); }
+
+void Statement::prepare() {
+  call([&] {
+    SPIPlanPtr plan = SPI_prepare(sql_, parameters_, types_.data());
+    if (plan == nullptr) check(SPI_result, "SPI_prepare");
+    check(SPI_keepplan(plan), "SPI_keepplan");
+    plan_ = plan;
+  });
+}
+
+Rows Statement::execute(std::initializer_list<Param> params, Under under) {
+  if (static_cast<int>(params.size()) != parameters_)
+    throw SqlError(ERRCODE_INTERNAL_ERROR, "statement got " + std::to_string(params.size()) + " parameters");
+  if (plan_ == nullptr) prepare();
+
+  std::array<Datum, 24> values;
+  std::array<char, 24> nulls;
+  std::size_t n = 0;
+  for (const Param &param : params) {
+    values[n] = param.value;
+    nulls[n++] = param.null ? 'n' : ' ';
+  }
+  return call([&] {
+    check(under == Under::active_snapshot
+              ? SPI_execute_plan(plan_, values.data(), nulls.data(), /* read_only = */ true, 0)
+              : SPI_execute_snapshot(plan_, values.data(), nulls.data(), GetLatestSnapshot(), InvalidSnapshot,
+                                     /* read_only = */ false, /* fire_triggers = */ true, 0),
+          "SPI statement");
+    return Rows(SPI_tuptable, SPI_processed);
+  });
+}
+
+}  // namespace prebuilds::pg
