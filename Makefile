@@ -36,4 +36,4 @@ override CXXFLAGS += -MMD -MP
 -include $(OBJS:.o=.d)
 
 $(EXTENSION)--$(EXTVERSION).sql: $(SCHEMA) $(EXTENSION).control
-	{ echo '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; cat $(SCHEMA); } > $@
+	{ printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; cat $(SCHEMA); } > $@
