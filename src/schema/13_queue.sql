@@ -1,0 +1,136 @@
+-- The provisioner queue: jobs, their logs, the daemons that take them.
+
+CREATE TABLE prebuilds.provisioner_jobs (
+    id              uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    updated_at      timestamptz NOT NULL DEFAULT now(),
+    started_at      timestamptz,
+    canceled_at     timestamptz,
+    completed_at    timestamptz,
+    error           text,
+    error_code      text,
+    organization_id uuid        NOT NULL REFERENCES prebuilds.organizations ON DELETE CASCADE,
+    initiator_id    uuid        NOT NULL,
+    provisioner     text        NOT NULL DEFAULT 'terraform',
+    type            prebuilds.provisioner_job_type NOT NULL DEFAULT 'workspace_build',
+    input           jsonb       NOT NULL DEFAULT '{}',
+    tags            jsonb       NOT NULL DEFAULT '{"scope": "organization", "owner": ""}',
+    worker_id       uuid,
+    job_status      prebuilds.provisioner_job_status NOT NULL GENERATED ALWAYS AS (
+        CASE
+            WHEN completed_at IS NOT NULL THEN
+                CASE
+                    WHEN error <> '' THEN 'failed'::prebuilds.provisioner_job_status
+                    WHEN canceled_at IS NOT NULL THEN 'canceled'
+                    ELSE 'succeeded'
+                END
+            WHEN error <> '' THEN 'failed'
+            WHEN canceled_at IS NOT NULL THEN 'canceling'
+            WHEN started_at IS NULL THEN 'pending'
+            ELSE 'running'
+        END) STORED,
+    queue_key       bigint      NOT NULL GENERATED ALWAYS AS (
+        hashtextextended(organization_id::text || ' ' || prebuilds.normalized_tags(tags)::text || provisioner, 0)) STORED
+)
+WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
+      autovacuum_analyze_scale_factor = 0.02);
+-- The queue, people's jobs first: its head is what a daemon takes. An int, because PostgreSQL folds a comparison of
+-- a boolean expression into something that no longer matches the index.
+CREATE INDEX provisioner_jobs_pending_idx ON prebuilds.provisioner_jobs
+    (queue_key,
+     (CASE WHEN initiator_id = 'c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid THEN 1 ELSE 0 END),
+     created_at, id)
+    WHERE started_at IS NULL AND completed_at IS NULL AND canceled_at IS NULL;
+-- What a daemon holds; the reaper walks it.
+CREATE INDEX provisioner_jobs_held_idx ON prebuilds.provisioner_jobs (worker_id)
+    WHERE started_at IS NOT NULL AND completed_at IS NULL;
+CREATE INDEX provisioner_jobs_organization_id_idx ON prebuilds.provisioner_jobs (organization_id);
+COMMENT ON TABLE prebuilds.provisioner_jobs IS 'Work for provisioners; at most one unfinished job per workspace';
+COMMENT ON COLUMN prebuilds.provisioner_jobs.updated_at IS 'Last sign of life of the daemon that holds the job';
+COMMENT ON COLUMN prebuilds.provisioner_jobs.initiator_id IS
+    'Who asked for it; jobs of the prebuilds user wait behind those of people. No reference: users may go, jobs stay';
+COMMENT ON COLUMN prebuilds.provisioner_jobs.worker_id IS
+    'The daemon that took it. No reference: daemons may go, jobs stay';
+COMMENT ON COLUMN prebuilds.provisioner_jobs.error IS 'Not NULL and not empty = failed';
+COMMENT ON COLUMN prebuilds.provisioner_jobs.tags IS 'A daemon may take the job if its own tags contain these';
+COMMENT ON COLUMN prebuilds.provisioner_jobs.queue_key IS
+    'Hash of organization, normalised tags and provisioner: jobs with the same key can be taken by the same daemons';
+
+CREATE TABLE prebuilds.provisioner_job_logs (
+    id         bigserial   PRIMARY KEY,
+    job_id     uuid        NOT NULL REFERENCES prebuilds.provisioner_jobs ON DELETE CASCADE,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    line       text        NOT NULL DEFAULT ''
+);
+CREATE INDEX provisioner_job_logs_job_id_idx ON prebuilds.provisioner_job_logs (job_id, id);
+COMMENT ON TABLE prebuilds.provisioner_job_logs IS 'What provisioners said, in order of id; at most 1 MiB per job is kept';
+
+CREATE TABLE prebuilds.provisioner_daemons (
+    id              uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    updated_at      timestamptz NOT NULL DEFAULT now(),
+    name            text        NOT NULL,
+    provisioners    text[]      NOT NULL DEFAULT '{terraform}',
+    tags            jsonb       NOT NULL DEFAULT '{"scope": "organization", "owner": ""}',
+    last_seen_at    timestamptz,
+    version         text        NOT NULL DEFAULT '',
+    organization_id uuid        NOT NULL REFERENCES prebuilds.organizations ON DELETE CASCADE,
+    owner_role      name,
+    UNIQUE (organization_id, name)
+);
+COMMENT ON TABLE prebuilds.provisioner_daemons IS 'Provisioners that registered';
+COMMENT ON COLUMN prebuilds.provisioner_daemons.owner_role IS
+    'The database role that registered it: only that role acts for it. A name, so that it survives dump and restore; '
+    'NULL = nobody''s yet, the first role to register it';
+
+CREATE TABLE prebuilds.job_queues (
+    queue_key       bigint  PRIMARY KEY,
+    organization_id uuid    NOT NULL REFERENCES prebuilds.organizations ON DELETE CASCADE,
+    provisioner     text    NOT NULL,
+    owner           text    NOT NULL,
+    tags            jsonb   NOT NULL
+);
+CREATE INDEX job_queues_organization_id_idx ON prebuilds.job_queues (organization_id, provisioner, owner);
+COMMENT ON TABLE prebuilds.job_queues IS
+    'Derived: one row per queue_key ever seen, so that a daemon finds its queues without looking at jobs';
+COMMENT ON COLUMN prebuilds.job_queues.owner IS 'The owner tag, which a daemon''s own must equal';
+COMMENT ON COLUMN prebuilds.job_queues.tags IS 'Normalised tags of its jobs';
+
+CREATE FUNCTION prebuilds.note_queues_of_new_jobs() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- Looked up first: a job in a known queue, nearly every one, must not write anything.
+    INSERT INTO prebuilds.job_queues (queue_key, organization_id, provisioner, owner, tags)
+    SELECT DISTINCT ON (j.queue_key) j.queue_key, j.organization_id, j.provisioner, t.tags ->> 'owner', t.tags
+    FROM new_jobs AS j
+    CROSS JOIN LATERAL (SELECT prebuilds.normalized_tags(j.tags) AS tags) AS t
+    WHERE NOT EXISTS (SELECT FROM prebuilds.job_queues AS q WHERE q.queue_key = j.queue_key)
+    ORDER BY j.queue_key
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION prebuilds.note_queue_of_moved_job() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    tags constant jsonb := prebuilds.normalized_tags(NEW.tags);
+BEGIN
+    INSERT INTO prebuilds.job_queues (queue_key, organization_id, provisioner, owner, tags)
+    VALUES (NEW.queue_key, NEW.organization_id, NEW.provisioner, tags ->> 'owner', tags)
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER note_queues_of_new_jobs AFTER INSERT ON prebuilds.provisioner_jobs
+    REFERENCING NEW TABLE AS new_jobs
+    FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.note_queues_of_new_jobs();
+-- A row trigger: its condition costs nothing where the key stays, which is every update of ours.
+CREATE TRIGGER note_queue_of_moved_job AFTER UPDATE ON prebuilds.provisioner_jobs
+    FOR EACH ROW WHEN (OLD.queue_key IS DISTINCT FROM NEW.queue_key)
+    EXECUTE FUNCTION prebuilds.note_queue_of_moved_job();
