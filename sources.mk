@@ -4,5 +4,5 @@ CXX_STD = c++20
 PG_MIN = 15
 PG_MAX = 18
 WARNINGS = -Wall -Wextra
-CORE_SRCS =
+CORE_SRCS = src/core/time.cpp src/core/cron.cpp src/core/schedule.cpp src/core/decide.cpp
 PG_SRCS = src/module.cpp src/pg/boundary.cpp src/pg/datum.cpp src/pg/gucs.cpp src/pg/spi.cpp src/functions/identity.cpp

@@ -48,9 +48,9 @@ struct Action {
   ActionKind kind = ActionKind::create;
   Cause cause = Cause::none;
   int count = 0;
-  std::vector<Prebuild> prebuilds;  // to cancel or delete, oldest first; empty for the rest
-  std::optional<Instant> retry_at;  // of a backoff: when it ends
-  std::string reason;
+  std::vector<Prebuild> prebuilds{};  // to cancel or delete, oldest first; empty for the rest
+  std::optional<Instant> retry_at{};  // of a backoff: when it ends
+  std::string reason{};
 };
 
 struct Decision {

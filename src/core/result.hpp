@@ -21,9 +21,9 @@ enum class ErrorCode {
 // In PostgreSQL's style: the message lower-case without full stop, detail and hint as sentences or empty.
 struct Error {
   ErrorCode code = ErrorCode::invalid_parameter;
-  std::string message;
-  std::string detail;
-  std::string hint;
+  std::string message{};
+  std::string detail{};
+  std::string hint{};
 
   bool operator==(const Error &) const = default;
 };

@@ -29,7 +29,7 @@ enum class DesiredSource { static_count, schedule, inactive };
 struct Desired {
   int count = 0;
   DesiredSource source = DesiredSource::static_count;
-  std::string problem;  // why the schedules cannot be used; empty if they can
+  std::string problem{};  // why the schedules cannot be used; empty if they can
 };
 
 // The count of the schedule that contains civil_now, else the static count. civil_now is now in the
