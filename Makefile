@@ -1,6 +1,11 @@
 # Build, install and test pg_prebuilds. `make demo` and `make test` need nothing installed by hand.
 include sources.mk
 
+# These find or install PostgreSQL themselves, so they must work where there is no pg_config yet.
+STANDALONE = deps demo test test-% check-boundary
+all:
+ifneq ($(filter-out $(STANDALONE),$(or $(MAKECMDGOALS),all)),)
+
 EXTENSION  = pg_prebuilds
 EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
 
@@ -9,11 +14,15 @@ OBJS        = $(CORE_SRCS:.cpp=.o) $(PG_SRCS:.cpp=.o)
 DATA_built  = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = build results output_iso tmp_check log $(OBJS:.o=.d) $(OBJS:.o=.bc)
 
+REGRESS        = $(basename $(notdir $(sort $(wildcard sql/*.sql))))
+ISOLATION      = $(basename $(notdir $(sort $(wildcard test/isolation/specs/*.spec))))
+ISOLATION_OPTS = --inputdir=test/isolation
+
 SCHEMA = $(sort $(wildcard src/schema/*.sql))
 
 PG_CPPFLAGS = -Isrc -DPREBUILDS_VERSION=\"$(EXTVERSION)\"
 # PostgreSQL <= 15 headers still say `register`: a warning in g++, an error in clang.
-PG_CXXFLAGS = -std=$(CXX_STD) $(WARNINGS) -Wno-register
+PG_CXXFLAGS = -std=$(CXX_STD) $(WARNINGS) -Wno-register $(EXTRA_CXXFLAGS)
 # The server's own flags are gcc's.
 ifneq ($(findstring clang,$(CXX)),)
 PG_CXXFLAGS += -Wno-unknown-warning-option
@@ -21,13 +30,12 @@ endif
 # Link with the C++ driver, so that libstdc++ is a dependency of its own right.
 override COMPILER = $(CXX) $(CXXFLAGS)
 
-PG_CONFIG ?= pg_config
+PG_CONFIG ?= $(if $(PG_MAJOR),/usr/lib/postgresql/$(PG_MAJOR)/bin/)pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-PG_MAJOR = $(shell echo $(VERSION) | sed 's/[^0-9].*//')
-ifneq ($(shell test $(PG_MAJOR) -ge $(PG_MIN) -a $(PG_MAJOR) -le $(PG_MAX) && echo ok),ok)
-$(error PostgreSQL $(VERSION) is not supported: $(PG_MIN) to $(PG_MAX) are (make PG_MAX=$(PG_MAJOR) to try it))
+ifneq ($(shell test $(MAJORVERSION) -ge $(PG_MIN) -a $(MAJORVERSION) -le $(PG_MAX) && echo ok),ok)
+$(error PostgreSQL $(VERSION) is not supported: $(PG_MIN) to $(PG_MAX) are (make PG_MAX=$(MAJORVERSION) to try it))
 endif
 
 # PGXS passes neither PG_CXXFLAGS to the bitcode compiler nor tracks headers on every platform.
@@ -35,5 +43,8 @@ COMPILE.cxx.bc += -std=$(CXX_STD) -Wno-register
 override CXXFLAGS += -MMD -MP
 -include $(OBJS:.o=.d)
 
-$(EXTENSION)--$(EXTVERSION).sql: $(SCHEMA) $(EXTENSION).control
+$(EXTENSION)--$(EXTVERSION).sql: $(SCHEMA) $(EXTENSION).control Makefile
 	{ printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; cat $(SCHEMA); } > $@
+
+endif
+include test/test.mk
