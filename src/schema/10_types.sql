@@ -1,4 +1,4 @@
--- Types, with Coder's names and values, and the two definitions that several tables share.
+-- Types, with Coder's names and values, and the definitions that several areas share.
 
 CREATE TYPE prebuilds.workspace_transition AS ENUM ('start', 'stop', 'delete');
 
@@ -60,17 +60,3 @@ CREATE FUNCTION prebuilds.normalized_tags(tags jsonb, owner text DEFAULT '') RET
 COMMENT ON FUNCTION prebuilds.normalized_tags(jsonb, text) IS
     'A tag set as it is stored and matched: scope (default organization) and owner (default empty) always present, '
     'all values text. With scope user the owner is the given one, where one is given';
-
-CREATE FUNCTION prebuilds.is_pause_setting(value text) RETURNS boolean
-    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN coalesce(jsonb_typeof(value::jsonb -> 'reconciliation_paused') = 'boolean', false);
-EXCEPTION WHEN data_exception THEN
-    RETURN false;
-END
-$$;
-COMMENT ON FUNCTION prebuilds.is_pause_setting(text) IS
-    'Whether a value of site_configs may stand for the key prebuilds_settings: a JSON object whose '
-    'reconciliation_paused is true or false';

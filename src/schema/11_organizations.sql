@@ -75,7 +75,9 @@ CREATE TABLE prebuilds.site_configs (
     key   text PRIMARY KEY,
     value text NOT NULL DEFAULT '',
     CONSTRAINT site_configs_prebuilds_settings_check
-        CHECK (key <> 'prebuilds_settings' OR prebuilds.is_pause_setting(value))
+        CHECK (CASE WHEN key = 'prebuilds_settings'
+                    THEN jsonb_typeof(value::jsonb -> 'reconciliation_paused') IS NOT DISTINCT FROM 'boolean'
+                    ELSE true END)
 );
 COMMENT ON TABLE prebuilds.site_configs IS 'Site-wide settings';
 COMMENT ON COLUMN prebuilds.site_configs.value IS

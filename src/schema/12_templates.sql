@@ -37,11 +37,15 @@ CREATE TABLE prebuilds.template_versions (
     tags            jsonb       NOT NULL DEFAULT '{"scope": "organization", "owner": ""}',
     archived        boolean     NOT NULL DEFAULT false,
     created_by      uuid,
+    pushed          jsonb,
     UNIQUE (template_id, name)
 );
 CREATE INDEX template_versions_organization_id_idx ON prebuilds.template_versions (organization_id);
 COMMENT ON TABLE prebuilds.template_versions IS 'Immutable versions of a template';
 COMMENT ON COLUMN prebuilds.template_versions.definition IS 'Opaque to us: handed to the provisioner with every job';
+COMMENT ON COLUMN prebuilds.template_versions.pushed IS
+    'Parameters and presets as prebuilds_push_template read them, to tell an equal push from another one after desired '
+    'counts have been changed; NULL = written by other means';
 COMMENT ON COLUMN prebuilds.template_versions.tags IS 'Tags of the jobs of this version: which daemons may take them';
 
 CREATE TABLE prebuilds.template_version_parameters (

@@ -30,7 +30,7 @@ CREATE TABLE prebuilds.provisioner_jobs (
             ELSE 'running'
         END) STORED,
     queue_key       bigint      NOT NULL GENERATED ALWAYS AS (
-        hashtextextended(organization_id::text || ' ' || prebuilds.normalized_tags(tags)::text || provisioner, 0)) STORED
+        hashtextextended(organization_id::text || tags::text || provisioner, 0)) STORED
 )
 WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
       autovacuum_analyze_scale_factor = 0.02);
@@ -54,7 +54,8 @@ COMMENT ON COLUMN prebuilds.provisioner_jobs.worker_id IS
 COMMENT ON COLUMN prebuilds.provisioner_jobs.error IS 'Not NULL and not empty = failed';
 COMMENT ON COLUMN prebuilds.provisioner_jobs.tags IS 'A daemon may take the job if its own tags contain these';
 COMMENT ON COLUMN prebuilds.provisioner_jobs.queue_key IS
-    'Hash of organization, normalised tags and provisioner: jobs with the same key can be taken by the same daemons';
+    'Hash of organization, tags and provisioner as they are: jobs with the same key can be taken by the same daemons. '
+    'It calls no function of ours, so that writing a job needs no right but the one to write the table';
 
 CREATE TABLE prebuilds.provisioner_job_logs (
     id         bigserial   PRIMARY KEY,
@@ -94,7 +95,7 @@ CREATE INDEX job_queues_organization_id_idx ON prebuilds.job_queues (organizatio
 COMMENT ON TABLE prebuilds.job_queues IS
     'Derived: one row per queue_key ever seen, so that a daemon finds its queues without looking at jobs';
 COMMENT ON COLUMN prebuilds.job_queues.owner IS 'The owner tag, which a daemon''s own must equal';
-COMMENT ON COLUMN prebuilds.job_queues.tags IS 'Normalised tags of its jobs';
+COMMENT ON COLUMN prebuilds.job_queues.tags IS 'Normalised tags of its jobs; several keys may have the same, where jobs were written with others';
 
 CREATE FUNCTION prebuilds.note_queues_of_new_jobs() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
