@@ -5,13 +5,13 @@ namespace prebuilds::pg {
 namespace {
 
 void check(int code, const char *what) {
-  if (code < 0) ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("%s failed: %s", what, SPI_result_code_string(code))));
+  if (code < 0) throw SqlError(ERRCODE_INTERNAL_ERROR, std::string(what) + " failed: " + SPI_result_code_string(code));
 }
 
 }  // namespace
 
 SpiSession::SpiSession() {
-  call([] { check(SPI_connect(), "SPI_connect"); });
+  check(call([] { return SPI_connect(); }), "SPI_connect");
 }
 
 SpiSession::~SpiSession() {
@@ -19,7 +19,7 @@ SpiSession::~SpiSession() {
 }
 
 void expose_transition_tables(TriggerData *trigger) {
-  call([&] { check(SPI_register_trigger_data(trigger), "SPI_register_trigger_data"); });
+  check(call([&] { return SPI_register_trigger_data(trigger); }), "SPI_register_trigger_data");
 }
 
 bool Row::next_is_null() {
@@ -47,12 +47,10 @@ Rows Statement::read(std::initializer_list<Param> params) { return execute(param
 Rows Statement::run(std::initializer_list<Param> params) { return execute(params, Under::latest_snapshot); }
 
 void Statement::prepare() {
-  call([&] {
-    SPIPlanPtr plan = SPI_prepare(sql_, parameters_, types_.data());
-    if (plan == nullptr) check(SPI_result, "SPI_prepare");
-    check(SPI_keepplan(plan), "SPI_keepplan");
-    plan_ = plan;
-  });
+  SPIPlanPtr plan = call([&] { return SPI_prepare(sql_, parameters_, types_.data()); });
+  if (plan == nullptr) check(SPI_result, "SPI_prepare");
+  check(call([&] { return SPI_keepplan(plan); }), "SPI_keepplan");
+  plan_ = plan;
 }
 
 Rows Statement::execute(std::initializer_list<Param> params, Under under) {
@@ -67,14 +65,14 @@ Rows Statement::execute(std::initializer_list<Param> params, Under under) {
     values[n] = param.value;
     nulls[n++] = param.null ? 'n' : ' ';
   }
-  return call([&] {
-    check(under == Under::active_snapshot
-              ? SPI_execute_plan(plan_, values.data(), nulls.data(), /* read_only = */ true, 0)
-              : SPI_execute_snapshot(plan_, values.data(), nulls.data(), GetLatestSnapshot(), InvalidSnapshot,
-                                     /* read_only = */ false, /* fire_triggers = */ true, 0),
-          "SPI statement");
-    return Rows(SPI_tuptable, SPI_processed);
-  });
+  check(call([&] {
+          return under == Under::active_snapshot
+                     ? SPI_execute_plan(plan_, values.data(), nulls.data(), /* read_only = */ true, 0)
+                     : SPI_execute_snapshot(plan_, values.data(), nulls.data(), GetLatestSnapshot(), InvalidSnapshot,
+                                            /* read_only = */ false, /* fire_triggers = */ true, 0);
+        }),
+        "SPI statement");
+  return Rows(SPI_tuptable, SPI_processed);
 }
 
 }  // namespace prebuilds::pg
