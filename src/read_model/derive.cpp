@@ -1,0 +1,82 @@
+#include <set>
+
+#include "pg/spi.hpp"
+#include "read_model/read_model.hpp"
+
+namespace prebuilds::read_model {
+
+namespace {
+
+constinit pg::Statement lock_rows(R"sql(
+  SELECT l.workspace_id
+    FROM prebuilds.live_prebuilds l
+   WHERE l.workspace_id = ANY ($1)
+   ORDER BY l.workspace_id
+     FOR UPDATE
+)sql",
+                                  UUIDARRAYOID);
+
+constinit pg::Statement write_rows(R"sql(
+  INSERT INTO prebuilds.live_prebuilds AS l
+  SELECT d.*
+    FROM pg_catalog.unnest($1) i (workspace_id)
+   CROSS JOIN LATERAL (SELECT * FROM prebuilds.live_prebuild_definitions d
+                        WHERE d.workspace_id = i.workspace_id OFFSET 0) d
+      ON CONFLICT (workspace_id) DO UPDATE
+     SET preset_id = excluded.preset_id,
+         build_preset_id = excluded.build_preset_id,
+         template_version_id = excluded.template_version_id,
+         created_at = excluded.created_at,
+         build_id = excluded.build_id,
+         build_number = excluded.build_number,
+         build_created_at = excluded.build_created_at,
+         transition = excluded.transition,
+         job_id = excluded.job_id,
+         job_status = excluded.job_status,
+         job_completed_at = excluded.job_completed_at,
+         system_initiated = excluded.system_initiated,
+         worker_assigned = excluded.worker_assigned,
+         ready = excluded.ready
+   WHERE l.* IS DISTINCT FROM excluded.*
+  RETURNING l.workspace_id, l.xmax <> 0 AS updated
+)sql",
+                                   UUIDARRAYOID);
+
+constinit pg::Statement delete_rows(R"sql(
+  DELETE FROM prebuilds.live_prebuilds l
+   WHERE l.workspace_id = ANY ($1)
+     AND NOT EXISTS (SELECT FROM prebuilds.live_prebuild_definitions d WHERE d.workspace_id = l.workspace_id)
+)sql",
+                                    UUIDARRAYOID);
+
+constinit pg::Statement rows_that_differ(R"sql(
+  SELECT coalesce(l.workspace_id, d.workspace_id)
+    FROM prebuilds.live_prebuilds l
+    FULL JOIN prebuilds.live_prebuild_definitions d ON d.workspace_id = l.workspace_id
+   WHERE ROW (l.*) IS DISTINCT FROM ROW (d.*)
+)sql");
+
+}  // namespace
+
+void derive(const std::vector<core::Uuid> &workspaces) {
+  for (bool again = true; again;) {
+    again = false;
+    std::set<core::Uuid> locked;
+    lock_rows.run({workspaces}).each([&](pg::Row &row) { locked.insert(row.uuid()); });
+    write_rows.run({workspaces}).each([&](pg::Row &row) {
+      const core::Uuid workspace = row.uuid();
+      // Another session inserted this row after we looked: what we wrote over it may be older than what it saw.
+      if (row.boolean() && !locked.contains(workspace)) again = true;
+    });
+    if (!locked.empty()) delete_rows.run({workspaces});
+  }
+}
+
+int rebuild() {
+  std::vector<core::Uuid> workspaces;
+  rows_that_differ.run().each([&](pg::Row &row) { workspaces.push_back(row.uuid()); });
+  if (!workspaces.empty()) derive(workspaces);
+  return static_cast<int>(workspaces.size());
+}
+
+}  // namespace prebuilds::read_model

@@ -1,0 +1,16 @@
+// The read model: prebuilds.live_prebuilds, one row per live prebuild with all that the pass, the claim and the
+// status need to know of it. It is derived from its definition (a view) in the transaction of its sources.
+#pragma once
+
+#include "pg/datum.hpp"
+
+namespace prebuilds::read_model {
+
+// Makes the rows of these workspaces equal to their definition. First locks the rows that exist, then reads in
+// a new statement, so that of two sessions that change one prebuild the later one sees what the earlier one did.
+void derive(const std::vector<core::Uuid> &workspaces);
+
+// Derives every row that differs from its definition; how many did. In step with the triggers there are none.
+int rebuild();
+
+}  // namespace prebuilds::read_model
