@@ -10,7 +10,7 @@ namespace prebuilds::core {
 struct Uuid {
   std::array<std::uint8_t, 16> bytes{};
 
-  auto operator<=>(const Uuid &) const = default;
+  auto operator<=>(const Uuid &) const = default;  // NOLINT(modernize-use-nullptr): a bug of the check
 };
 
 }  // namespace prebuilds::core
