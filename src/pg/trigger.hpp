@@ -1,0 +1,26 @@
+// What PostgreSQL tells a trigger function about its call.
+#pragma once
+
+#include "pg/datum.hpp"
+
+namespace prebuilds::pg {
+
+// An error if the function was called in any other way.
+inline TriggerData *trigger_data(FunctionCallInfo fcinfo) {
+  if (!CALLED_AS_TRIGGER(fcinfo))
+    throw SqlError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, "function was not called by a trigger");
+  return reinterpret_cast<TriggerData *>(fcinfo->context);
+}
+
+// The uuid in a column of a row of the trigger's table; an error if it is NULL.
+inline core::Uuid uuid_column(TriggerData *trigger, TupleTableSlot *row, const char *column) {
+  return to_uuid(call([&] {
+    bool null = false;
+    const Oid table = RelationGetRelid(trigger->tg_relation);
+    const Datum value = slot_getattr(row, get_attnum(table, column), &null);
+    if (null) ereport(ERROR, (errcode(ERRCODE_NOT_NULL_VIOLATION), errmsg("column \"%s\" is null", column)));
+    return value;
+  }));
+}
+
+}  // namespace prebuilds::pg
