@@ -130,7 +130,7 @@ CREATE FUNCTION pg_temp.arguments_of(function text) RETURNS text LANGUAGE sql AS
                          CASE WHEN pg_get_function_arg_default(a.oid, n) IS NOT NULL
                               THEN pg_temp.value_of(pg_get_function_arg_default(a.oid, n)) END), ', ' ORDER BY n), '')
     FROM api AS a, generate_series(1, a.pronargs) AS n
-    WHERE a.proname = function AND array_position(a.modes, 'o') IS DISTINCT FROM 1
+    WHERE a.proname = function
 $$;
 
 -- A single result without a name is '* type'.
@@ -215,8 +215,9 @@ SELECT is_empty(
     'every body that looks up names pins its search_path');
 
 SELECT is_empty(
-    $$SELECT signature FROM extension_functions WHERE obj_description(oid, 'pg_proc') IS NULL$$,
-    'every function has a comment');
+    $$SELECT signature FROM extension_functions
+      WHERE prorettype <> 'trigger'::regtype AND obj_description(oid, 'pg_proc') IS NULL$$,
+    'every function but those of triggers has a comment');
 
 SELECT * FROM finish();
 ROLLBACK;
