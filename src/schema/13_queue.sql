@@ -97,7 +97,7 @@ COMMENT ON TABLE prebuilds.job_queues IS
 COMMENT ON COLUMN prebuilds.job_queues.owner IS 'The owner tag, which a daemon''s own must equal';
 COMMENT ON COLUMN prebuilds.job_queues.tags IS 'Normalised tags of its jobs; several keys may have the same, where jobs were written with others';
 
-CREATE FUNCTION prebuilds.note_queues_of_new_jobs() RETURNS trigger
+CREATE FUNCTION prebuilds.post_jobs() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -110,6 +110,10 @@ BEGIN
     WHERE NOT EXISTS (SELECT FROM prebuilds.job_queues AS q WHERE q.queue_key = j.queue_key)
     ORDER BY j.queue_key
     ON CONFLICT DO NOTHING;
+    -- Here, so that whoever writes a job has it announced.
+    IF NOT prebuilds.worker_announces() THEN
+        PERFORM prebuilds.announce_jobs(ARRAY(SELECT j.id FROM new_jobs AS j WHERE j.job_status = 'pending'));
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -128,9 +132,9 @@ BEGIN
 END
 $$;
 
-CREATE TRIGGER note_queues_of_new_jobs AFTER INSERT ON prebuilds.provisioner_jobs
+CREATE TRIGGER post_jobs AFTER INSERT ON prebuilds.provisioner_jobs
     REFERENCING NEW TABLE AS new_jobs
-    FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.note_queues_of_new_jobs();
+    FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.post_jobs();
 -- A row trigger: its condition costs nothing where the key stays, which is every update of ours.
 CREATE TRIGGER note_queue_of_moved_job AFTER UPDATE ON prebuilds.provisioner_jobs
     FOR EACH ROW WHEN (OLD.queue_key IS DISTINCT FROM NEW.queue_key)
