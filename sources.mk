@@ -5,4 +5,4 @@ PG_MIN = 15
 PG_MAX = 18
 WARNINGS = -Wall -Wextra
 CORE_SRCS = src/core/time.cpp src/core/cron.cpp src/core/schedule.cpp src/core/decide.cpp
-PG_SRCS = src/module.cpp src/pg/boundary.cpp src/pg/datum.cpp src/pg/gucs.cpp src/pg/probe.cpp src/pg/spi.cpp src/functions/identity.cpp src/checks/timezone.cpp src/checks/schedules.cpp src/checks/parameters.cpp src/read_model/derive.cpp src/read_model/triggers.cpp
+PG_SRCS = src/module.cpp src/pg/boundary.cpp src/pg/datum.cpp src/pg/gucs.cpp src/pg/probe.cpp src/pg/spi.cpp src/functions/identity.cpp src/checks/timezone.cpp src/checks/schedules.cpp src/checks/parameters.cpp src/read_model/derive.cpp src/read_model/job_queues.cpp src/read_model/triggers.cpp

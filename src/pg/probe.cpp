@@ -21,6 +21,12 @@ Oid relation_oid(const char *name) {
 }  // namespace
 
 std::optional<core::Uuid> UniqueIndex::find(const core::Uuid &key) const {
+  return find(F_UUID_EQ, PointerGetDatum(key.bytes.data()));
+}
+
+std::optional<core::Uuid> UniqueIndex::find(std::int64_t key) const { return find(F_INT8EQ, Int64GetDatum(key)); }
+
+std::optional<core::Uuid> UniqueIndex::find(RegProcedure equals, Datum key) const {
   const Found found = call([&] {
     Found result;
     Relation table = table_open(relation_oid(table_), AccessShareLock);
@@ -28,7 +34,7 @@ std::optional<core::Uuid> UniqueIndex::find(const core::Uuid &key) const {
     TupleTableSlot *slot = table_slot_create(table, nullptr);
     IndexScanDesc scan = index_beginscan_compat(table, index, GetActiveSnapshot(), 1);
     ScanKeyData equal;
-    ScanKeyInit(&equal, 1, BTEqualStrategyNumber, F_UUID_EQ, PointerGetDatum(key.bytes.data()));
+    ScanKeyInit(&equal, 1, BTEqualStrategyNumber, equals, key);
     index_rescan(scan, &equal, 1, nullptr, 0);
     if (index_getnext_slot(scan, ForwardScanDirection, slot)) {
       bool null = false;

@@ -1,4 +1,4 @@
-// One row by the key of a unique index on a uuid column, read without SPI: about a microsecond, for triggers
+// One row by the key of a unique index on a uuid or bigint column, read without SPI: about a microsecond, for triggers
 // that must tell whether a row concerns us at all.
 #pragma once
 
@@ -14,8 +14,11 @@ class UniqueIndex {
 
   // Under the active snapshot; none if there is no such row, or the column is NULL.
   std::optional<core::Uuid> find(const core::Uuid &key) const;
+  std::optional<core::Uuid> find(std::int64_t key) const;
 
  private:
+  std::optional<core::Uuid> find(RegProcedure equals, Datum key) const;
+
   const char *table_;
   const char *index_;
   const char *column_;

@@ -12,15 +12,24 @@ inline TriggerData *trigger_data(FunctionCallInfo fcinfo) {
   return reinterpret_cast<TriggerData *>(fcinfo->context);
 }
 
-// The uuid in a column of a row of the trigger's table; an error if it is NULL.
-inline core::Uuid uuid_column(TriggerData *trigger, TupleTableSlot *row, const char *column) {
-  return to_uuid(call([&] {
+// The value in a column of a row of the trigger's table; an error if it is NULL.
+inline Datum column(TriggerData *trigger, TupleTableSlot *row, const char *name) {
+  return call([&] {
     bool null = false;
     const Oid table = RelationGetRelid(trigger->tg_relation);
-    const Datum value = slot_getattr(row, get_attnum(table, column), &null);
-    if (null) ereport(ERROR, (errcode(ERRCODE_NOT_NULL_VIOLATION), errmsg("column \"%s\" is null", column)));
+    const Datum value = slot_getattr(row, get_attnum(table, name), &null);
+    if (null) ereport(ERROR, (errcode(ERRCODE_NOT_NULL_VIOLATION), errmsg("column \"%s\" is null", name)));
     return value;
-  }));
+  });
+}
+inline bool column_is_null(TriggerData *trigger, TupleTableSlot *row, const char *name) {
+  return call([&] { return slot_attisnull(row, get_attnum(RelationGetRelid(trigger->tg_relation), name)); });
+}
+inline core::Uuid uuid_column(TriggerData *trigger, TupleTableSlot *row, const char *name) {
+  return to_uuid(column(trigger, row, name));
+}
+inline std::int64_t bigint_column(TriggerData *trigger, TupleTableSlot *row, const char *name) {
+  return DatumGetInt64(column(trigger, row, name));
 }
 
 }  // namespace prebuilds::pg

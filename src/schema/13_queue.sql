@@ -97,45 +97,25 @@ COMMENT ON TABLE prebuilds.job_queues IS
 COMMENT ON COLUMN prebuilds.job_queues.owner IS 'The owner tag, which a daemon''s own must equal';
 COMMENT ON COLUMN prebuilds.job_queues.tags IS 'Normalised tags of its jobs; several keys may have the same, where jobs were written with others';
 
+-- A row trigger looks the queue up and notes the job; the trigger at the end of the statement adds the queues that
+-- were not there, hardly ever one, and announces the jobs, whoever wrote them, unless the worker does. ENABLE ALWAYS:
+-- a replicated job needs its queue as well.
+CREATE FUNCTION prebuilds.note_job() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'prebuilds_note_job';
 CREATE FUNCTION prebuilds.post_jobs() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
+    LANGUAGE c SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    -- Looked up first: a job in a known queue, nearly every one, must not write anything.
-    INSERT INTO prebuilds.job_queues (queue_key, organization_id, provisioner, owner, tags)
-    SELECT DISTINCT ON (j.queue_key) j.queue_key, j.organization_id, j.provisioner, t.tags ->> 'owner', t.tags
-    FROM new_jobs AS j
-    CROSS JOIN LATERAL (SELECT prebuilds.normalized_tags(j.tags) AS tags) AS t
-    WHERE NOT EXISTS (SELECT FROM prebuilds.job_queues AS q WHERE q.queue_key = j.queue_key)
-    ORDER BY j.queue_key
-    ON CONFLICT DO NOTHING;
-    -- Here, so that whoever writes a job has it announced.
-    IF NOT prebuilds.worker_announces() THEN
-        PERFORM prebuilds.announce_jobs(ARRAY(SELECT j.id FROM new_jobs AS j WHERE j.job_status = 'pending'));
-    END IF;
-    RETURN NULL;
-END
-$$;
+    AS 'MODULE_PATHNAME', 'prebuilds_post_jobs';
+COMMENT ON FUNCTION prebuilds.note_job() IS 'Notes a job for post_jobs()';
+COMMENT ON FUNCTION prebuilds.post_jobs() IS 'Adds the queues of the noted jobs to job_queues, and announces them';
 
-CREATE FUNCTION prebuilds.note_queue_of_moved_job() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    tags constant jsonb := prebuilds.normalized_tags(NEW.tags);
-BEGIN
-    INSERT INTO prebuilds.job_queues (queue_key, organization_id, provisioner, owner, tags)
-    VALUES (NEW.queue_key, NEW.organization_id, NEW.provisioner, tags ->> 'owner', tags)
-    ON CONFLICT DO NOTHING;
-    RETURN NULL;
-END
-$$;
-
-CREATE TRIGGER post_jobs AFTER INSERT ON prebuilds.provisioner_jobs
-    REFERENCING NEW TABLE AS new_jobs
-    FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.post_jobs();
--- A row trigger: its condition costs nothing where the key stays, which is every update of ours.
-CREATE TRIGGER note_queue_of_moved_job AFTER UPDATE ON prebuilds.provisioner_jobs
+CREATE TRIGGER b_note_new_job AFTER INSERT ON prebuilds.provisioner_jobs
+    FOR EACH ROW EXECUTE FUNCTION prebuilds.note_job();
+CREATE TRIGGER b_note_moved_job AFTER UPDATE ON prebuilds.provisioner_jobs
     FOR EACH ROW WHEN (OLD.queue_key IS DISTINCT FROM NEW.queue_key)
-    EXECUTE FUNCTION prebuilds.note_queue_of_moved_job();
+    EXECUTE FUNCTION prebuilds.note_job();
+CREATE TRIGGER c_post_jobs AFTER INSERT OR UPDATE ON prebuilds.provisioner_jobs
+    FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.post_jobs();
+ALTER TABLE prebuilds.provisioner_jobs ENABLE ALWAYS TRIGGER b_note_new_job;
+ALTER TABLE prebuilds.provisioner_jobs ENABLE ALWAYS TRIGGER b_note_moved_job;
+ALTER TABLE prebuilds.provisioner_jobs ENABLE ALWAYS TRIGGER c_post_jobs;

@@ -1,0 +1,89 @@
+// Triggers that keep prebuilds.job_queues, the dictionary of queues (a row per queue_key that any job ever had), and
+// announce new jobs.
+#include <unordered_map>
+#include <vector>
+
+#include "pg/probe.hpp"
+#include "pg/spi.hpp"
+#include "pg/trigger.hpp"
+
+using namespace prebuilds;
+
+namespace {
+
+constexpr pg::UniqueIndex known_queues("job_queues", "job_queues_pkey", "organization_id");
+
+// A job for each queue_key: more of the same have nothing to add.
+using Jobs = std::unordered_map<std::int64_t, core::Uuid>;
+
+// What the row triggers of the running statement noted. A newer job takes the place of an older one: a statement
+// that fails leaves its jobs to the next, where they do not exist.
+struct Notes {
+  Jobs of_unknown_queues;
+  Jobs pending;
+};
+
+Notes &noted() {
+  static Notes notes;
+  return notes;
+}
+
+std::vector<core::Uuid> ids(const Jobs &jobs) {
+  std::vector<core::Uuid> result;
+  for (const auto &[queue, job] : jobs) result.push_back(job);
+  return result;
+}
+
+// In order of the key: two sessions that add the same queues must not wait for each other.
+constinit pg::Statement add_queues(R"sql(
+  INSERT INTO prebuilds.job_queues (queue_key, organization_id, provisioner, owner, tags)
+  SELECT j.queue_key, j.organization_id, j.provisioner, t.tags ->> 'owner', t.tags
+    FROM prebuilds.provisioner_jobs AS j
+   CROSS JOIN LATERAL (SELECT prebuilds.normalized_tags(j.tags) AS tags) AS t
+   WHERE j.id = ANY ($1)
+   ORDER BY j.queue_key
+  ON CONFLICT DO NOTHING
+)sql",
+                                   UUIDARRAYOID);
+
+constinit pg::Statement announce(R"sql(
+  SELECT prebuilds.announce_jobs($1) WHERE NOT prebuilds.worker_announces()
+)sql",
+                                 UUIDARRAYOID);
+
+}  // namespace
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(prebuilds_note_job);
+PG_FUNCTION_INFO_V1(prebuilds_post_jobs);
+
+// AFTER … FOR EACH ROW
+PGDLLEXPORT Datum prebuilds_note_job(PG_FUNCTION_ARGS) {
+  return pg::entry([&] {
+    TriggerData *trigger = pg::trigger_data(fcinfo);
+    TupleTableSlot *row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newslot : trigger->tg_trigslot;
+    const std::int64_t queue = pg::bigint_column(trigger, row, "queue_key");
+    const core::Uuid job = pg::uuid_column(trigger, row, "id");
+    if (!known_queues.find(queue)) noted().of_unknown_queues.insert_or_assign(queue, job);
+    if (pg::column_is_null(trigger, row, "started_at") && pg::column_is_null(trigger, row, "completed_at"))
+      noted().pending.insert_or_assign(queue, job);
+    return PointerGetDatum(nullptr);
+  });
+}
+
+// AFTER … FOR EACH STATEMENT
+PGDLLEXPORT Datum prebuilds_post_jobs(PG_FUNCTION_ARGS) {
+  return pg::entry([&] {
+    pg::trigger_data(fcinfo);
+    const Notes notes = std::exchange(noted(), {});
+    if (notes.of_unknown_queues.empty() && notes.pending.empty()) return PointerGetDatum(nullptr);
+    const pg::SpiSession session;
+    // Under a snapshot of its own: in REPEATABLE READ a queue that another session has just added would be an error.
+    if (!notes.of_unknown_queues.empty()) add_queues.run({ids(notes.of_unknown_queues)});
+    if (!notes.pending.empty()) announce.run({ids(notes.pending)});
+    return PointerGetDatum(nullptr);
+  });
+}
+
+}  // extern "C"
