@@ -10,7 +10,8 @@ EXTENSION  = pg_prebuilds
 EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
 
 MODULE_big  = $(EXTENSION)
-OBJS        = $(CORE_SRCS:.cpp=.o) $(PG_SRCS:.cpp=.o)
+SRCS        = $(CORE_SRCS) $(PG_SRCS) $(CHECKS_SRCS) $(READ_MODEL_SRCS) $(RECONCILER_SRCS) $(WORKER_SRCS)
+OBJS        = $(SRCS:.cpp=.o)
 DATA_built  = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = build results output_iso tmp_check log $(OBJS:.o=.d) $(OBJS:.o=.bc)
 

@@ -35,6 +35,17 @@ Datum construct(std::span<const T> values, Oid type, int length, bool by_value, 
 
 }  // namespace
 
+std::string to_text(const core::Uuid &uuid) {
+  constexpr std::string_view hex = "0123456789abcdef";
+  std::string text;
+  for (std::size_t i = 0; i < uuid.bytes.size(); i++) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    text += hex[uuid.bytes[i] >> 4];
+    text += hex[uuid.bytes[i] & 0xf];
+  }
+  return text;
+}
+
 std::vector<core::Uuid> to_uuids(Datum array) {
   const Elements elements = deconstruct(array, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR);
   std::vector<core::Uuid> uuids;
@@ -59,6 +70,14 @@ std::vector<int> to_ints(Datum array) {
   return ints;
 }
 
+std::vector<core::Instant> to_instants(Datum array) {
+  const Elements elements = deconstruct(array, TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+  std::vector<core::Instant> instants;
+  instants.reserve(elements.count);
+  for (int i = 0; i < elements.count; i++) instants.push_back(to_instant(DatumGetTimestampTz(elements.values[i])));
+  return instants;
+}
+
 Datum to_array(std::span<const core::Uuid> values) {
   return construct(values, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR, [](const core::Uuid &uuid) {
     return PointerGetDatum(uuid.bytes.data());  // construct_array copies it
@@ -73,12 +92,14 @@ Datum to_array(std::span<const int> values) {
   return construct(values, INT4OID, sizeof(int32), true, TYPALIGN_INT, [](int value) { return Int32GetDatum(value); });
 }
 
+void fill_random(std::span<std::uint8_t> bytes) {
+  if (!call([&] { return pg_strong_random(bytes.data(), bytes.size()); }))
+    throw SqlError(ERRCODE_INTERNAL_ERROR, "could not generate random values");
+}
+
 core::Uuid make_uuid_v7(core::Instant now) {
   core::Uuid uuid;
-  call([&] {
-    if (!pg_strong_random(uuid.bytes.data(), uuid.bytes.size()))
-      ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
-  });
+  fill_random(uuid.bytes);
   // Before 1970 there is no version 7; such ids sort first.
   const std::int64_t us = std::max<std::int64_t>(now.time_since_epoch().count(), 0);
   const auto ms = static_cast<std::uint64_t>(us / 1000);

@@ -26,6 +26,8 @@ inline core::Uuid to_uuid(Datum datum) {
   return uuid;
 }
 
+std::string to_text(const core::Uuid &uuid);
+
 // In palloc'd memory of the current context.
 inline Datum to_datum(const core::Uuid &uuid) {
   auto *copied = call([] { return static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t))); });
@@ -46,10 +48,14 @@ inline std::string to_string(Datum text_datum) {
 std::vector<core::Uuid> to_uuids(Datum array);
 std::vector<std::string> to_strings(Datum array);
 std::vector<int> to_ints(Datum array);
+std::vector<core::Instant> to_instants(Datum array);
 
 Datum to_array(std::span<const core::Uuid> values);
 Datum to_array(std::span<const std::string> values);
 Datum to_array(std::span<const int> values);
+
+// From PostgreSQL's strong source.
+void fill_random(std::span<std::uint8_t> bytes);
 
 // A time-ordered id (UUID version 7): milliseconds, then the rest of the microsecond, then random bits.
 core::Uuid make_uuid_v7(core::Instant now);
