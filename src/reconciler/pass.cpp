@@ -1,0 +1,95 @@
+#include "reconciler/pass.hpp"
+
+#include "pg/gucs.hpp"
+#include "read_model/read_model.hpp"
+#include "reconciler/apply.hpp"
+#include "reconciler/membership.hpp"
+#include "reconciler/pass_lock.hpp"
+#include "reconciler/record.hpp"
+#include "reconciler/snapshot.hpp"
+
+namespace prebuilds::reconciler {
+
+namespace {
+
+constinit pg::Statement select_standstill(R"sql(
+  SELECT CASE WHEN prebuilds.held() THEN 'held' WHEN prebuilds.paused() THEN 'paused' END
+)sql");
+
+core::Instant clock_now() { return pg::to_instant(GetCurrentTimestamp()); }
+
+std::optional<std::string> standstill() {
+  if (!pg::guc::enabled) return "disabled";
+  return select_standstill.read().first([](pg::Row &row) { return row.optional_text(); });
+}
+
+// Everything after the lock and the snapshot. `begin` is the clock's, for elapsed; `now` is what is decided for.
+PassStats locked_pass(const std::optional<std::vector<core::Uuid>> &presets, core::Instant begin, core::Instant now) {
+  PassStats stats{.lock_acquired = true};
+  if (standstill()) {
+    stats.paused = true;
+    return stats;
+  }
+  reconcile_membership(now);
+
+  const Plan plan = plan_presets(presets ? *presets : presets_in_need(now), now);
+  for (const core::PresetPlan &each : plan.plans) {
+    if (!each.decision.can_skip) stats.presets_total++;
+    if (!each.decision.actions.empty()) stats.presets_reconciled++;
+  }
+  const Applied applied = apply_plans(plan.plans, now);
+  stats.created = applied.created;
+  stats.deleted = applied.deleted;
+  stats.canceled = applied.canceled;
+  stats.conflicts = applied.conflicts;
+  stats.errors = static_cast<int>(applied.failures.size());
+  stats.elapsed = clock_now() - begin;
+  record(plan.plans, applied, stats, now);
+  return stats;
+}
+
+}  // namespace
+
+Plan plan_presets(const std::vector<core::Uuid> &presets, core::Instant now) {
+  Plan plan;
+  plan.standstill = standstill();
+  plan.presets = load_presets(presets, now);
+  plan.plans = core::plan(plan.presets, pg::guc::decision_settings(), now, pg::check_for_interrupts);
+  return plan;
+}
+
+PassStats pass_in_transaction(const std::optional<core::Uuid> &preset, core::Instant now) {
+  const core::Instant begin = clock_now();
+  if (!try_pass_lock()) return {};
+
+  read_model::rebuild();
+  pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
+  PassStats stats = locked_pass(preset ? std::optional(std::vector{*preset}) : std::nullopt, begin, now);
+  pg::call([] { PopActiveSnapshot(); });
+  stats.elapsed = clock_now() - begin;
+  return stats;
+}
+
+WorkerTurn worker_pass(std::span<const core::Uuid> presets) {
+  const core::Instant now = clock_now();
+  if (!try_pass_lock()) return {};
+
+  const auto push_snapshot = [] { pg::call([] { PushActiveSnapshot(GetTransactionSnapshot()); }); };
+  const auto pop_snapshot = [] { pg::call([] { PopActiveSnapshot(); }); };
+  WorkerTurn turn;
+  pg::SpiSession session;
+  push_snapshot();
+  if (presets.empty()) {
+    read_model::rebuild();
+    pop_snapshot();
+    push_snapshot();  // the same one, which now sees the repaired rows too
+    turn.stats = locked_pass(std::nullopt, now, now);
+  } else {
+    turn.stats = locked_pass(std::vector(presets.begin(), presets.end()), now, now);
+  }
+  turn.stats.elapsed = clock_now() - now;
+  pop_snapshot();
+  return turn;
+}
+
+}  // namespace prebuilds::reconciler

@@ -1,0 +1,43 @@
+// A pass: snapshot, decide, apply; and what it shows to those who only look.
+#pragma once
+
+#include "core/decide.hpp"
+#include "pg/spi.hpp"
+
+namespace prebuilds::reconciler {
+
+struct PassStats {
+  core::Duration elapsed{};
+  int presets_total = 0;       // configurations that could not be skipped
+  int presets_reconciled = 0;  // those with an action
+  int created = 0;
+  int deleted = 0;
+  int canceled = 0;
+  int conflicts = 0;
+  int errors = 0;  // presets left out
+  bool lock_acquired = false;
+  bool paused = false;  // or held, or disabled
+};
+
+// For an SQL function, in its caller's transaction and isolation level; an SPI session is open. Locks first, then
+// reads everything under one snapshot taken after that. No preset given: all.
+PassStats pass_in_transaction(const std::optional<core::Uuid> &preset, core::Instant now);
+
+struct WorkerTurn {
+  PassStats stats;
+  std::optional<core::Instant> next_due;  // when time alone will change something
+};
+
+// For the worker, in a REPEATABLE READ transaction that has no snapshot yet. No presets: a full sweep, which also
+// repairs the read model.
+WorkerTurn worker_pass(std::span<const core::Uuid> presets);
+
+// What a pass would decide on these presets now, without a lock and without writing.
+struct Plan {
+  std::vector<core::PresetSnapshot> presets;
+  std::vector<core::PresetPlan> plans;  // one per preset, in the same order
+  std::optional<std::string> standstill;  // why no pass would act: disabled, held or paused
+};
+Plan plan_presets(const std::vector<core::Uuid> &presets, core::Instant now);
+
+}  // namespace prebuilds::reconciler

@@ -1,0 +1,213 @@
+#include "reconciler/snapshot.hpp"
+
+#include <map>
+
+#include "checks/timezone.hpp"
+#include "pg/gucs.hpp"
+
+namespace prebuilds::reconciler {
+
+namespace {
+
+// Zone first: a preset with schedules has one, and what it desires is core's to say.
+constinit pg::Statement select_presets_in_need(R"sql(
+  SELECT coalesce(a.id, l.preset_id)
+    FROM prebuilds.active_presets a
+    FULL JOIN prebuilds.pools l ON l.preset_id = a.id
+   WHERE CASE WHEN a.id IS NULL THEN l.running > 0 OR l.pending > 0
+              ELSE a.scheduling_timezone <> ''
+                OR coalesce(l.running, 0) + coalesce(l.starting, 0) <> a.desired_instances
+                OR a.prebuild_status <> 'healthy'
+                OR l.failed_starts > 0
+                OR l.oldest_running < a.last_invalidated_at
+                OR (a.invalidate_after_secs > 0
+                    AND l.oldest_running < $1 - pg_catalog.make_interval(secs => a.invalidate_after_secs))
+         END
+)sql",
+                                               TIMESTAMPTZOID);
+
+constinit pg::Statement select_presets_to_show(R"sql(
+  SELECT a.id FROM prebuilds.active_presets a
+  UNION
+  SELECT l.preset_id FROM prebuilds.pools l
+)sql");
+
+constinit pg::Statement select_presets(R"sql(
+  SELECT p.id, o.id, t.id, v.id, p.name, o.name, t.name, v.name, p.created_at,
+         CASE WHEN t.deleted THEN 3
+              WHEN t.deprecated <> '' THEN 2
+              WHEN v.id IS DISTINCT FROM t.active_version_id THEN 1
+              ELSE 0
+         END,
+         CASE p.prebuild_status WHEN 'healthy' THEN 0 WHEN 'hard_limited' THEN 1 ELSE 2 END,
+         p.desired_instances, p.scheduling_timezone, p.invalidate_after_secs, p.last_invalidated_at, p.failures_reset_at,
+         s.ids, s.cron_expressions, s.desired_instances,
+         f.times, f.last_error,
+         CASE WHEN NOT t.deleted AND t.deprecated = '' AND v.id = t.active_version_id
+              THEN prebuilds.preset_problem(v.id, p.id)
+         END,
+         CASE WHEN NOT prebuilds.has_live_provisioner(o.id, t.provisioner, prebuilds.normalized_tags(v.tags), $3)
+              THEN pg_catalog.format('no live provisioner of organization "%s" takes jobs for "%s" with tags %s',
+                                     o.name, t.provisioner, prebuilds.normalized_tags(v.tags))
+         END
+    FROM pg_catalog.unnest($1) i (id)
+   CROSS JOIN LATERAL (SELECT * FROM prebuilds.template_version_presets WHERE id = i.id LIMIT 1) p
+   CROSS JOIN LATERAL (SELECT * FROM prebuilds.template_versions WHERE id = p.template_version_id LIMIT 1) v
+   CROSS JOIN LATERAL (SELECT * FROM prebuilds.templates WHERE id = v.template_id LIMIT 1) t
+   CROSS JOIN LATERAL (SELECT * FROM prebuilds.organizations WHERE id = t.organization_id LIMIT 1) o
+   CROSS JOIN LATERAL (
+         SELECT pg_catalog.array_agg(ps.id ORDER BY ps.id) AS ids,
+                pg_catalog.array_agg(ps.cron_expression ORDER BY ps.id) AS cron_expressions,
+                pg_catalog.array_agg(ps.desired_instances ORDER BY ps.id) AS desired_instances
+           FROM prebuilds.template_version_preset_prebuild_schedules ps
+          WHERE ps.preset_id = p.id) s
+   CROSS JOIN LATERAL (
+         SELECT pg_catalog.array_agg(pf.created_at) AS times,
+                (pg_catalog.array_agg(pf.message ORDER BY pf.created_at DESC, pf.id DESC))[1] AS last_error
+           FROM prebuilds.preset_failures pf
+          WHERE pf.preset_id = p.id
+            AND pf.created_at >= $2
+            AND (p.failures_reset_at IS NULL OR pf.created_at > p.failures_reset_at)) f
+   WHERE p.desired_instances IS NOT NULL
+   ORDER BY o.name, t.name, t.id, v.created_at, v.id, p.name
+)sql",
+                                       UUIDARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID);
+
+constinit pg::Statement select_prebuilds(R"sql(
+  SELECT l.preset_id, l.workspace_id, l.created_at, l.build_number, l.ready,
+         CASE l.transition WHEN 'start' THEN 0 WHEN 'stop' THEN 1 ELSE 2 END,
+         CASE WHEN l.job_status IN ('pending', 'running', 'canceling') THEN 0
+              WHEN l.job_status = 'succeeded' THEN 1
+              WHEN l.job_status = 'failed' THEN 2
+              ELSE 3
+         END,
+         l.job_status = 'pending',
+         l.build_number = 1 AND l.system_initiated AND NOT l.worker_assigned,
+         l.build_preset_id, l.template_version_id, l.build_created_at, l.job_completed_at
+    FROM prebuilds.live_prebuilds l
+   WHERE l.preset_id = ANY ($1)
+   ORDER BY l.build_created_at DESC, l.build_id DESC
+)sql",
+                                         UUIDARRAYOID);
+
+enum class Transition { start, stop, remove };
+enum class Job { active, succeeded, failed, canceled };
+
+std::vector<core::Uuid> ids_of(const pg::Rows &rows) {
+  std::vector<core::Uuid> ids;
+  ids.reserve(rows.count());
+  rows.each([&](pg::Row &row) { ids.push_back(row.uuid()); });
+  return ids;
+}
+
+struct Loaded {
+  core::PresetSnapshot preset;
+  bool waits_for_provisioner = false;
+  std::optional<core::Instant> failures_reset_at;
+};
+
+Loaded read_preset(pg::Row &row, core::Instant now) {
+  Loaded loaded;
+  core::PresetSnapshot &preset = loaded.preset;
+  preset.id = row.uuid();
+  preset.organization_id = row.uuid();
+  preset.template_id = row.uuid();
+  preset.template_version_id = row.uuid();
+  preset.name = row.text();
+  preset.organization_name = row.text();
+  preset.template_name = row.text();
+  preset.template_version_name = row.text();
+  preset.created_at = row.instant();
+  preset.activity = static_cast<core::Activity>(row.integer());
+  preset.prebuild_status = static_cast<core::PrebuildStatus>(row.integer());
+  preset.desired_instances = row.integer();
+  preset.scheduling_timezone = row.text();
+  if (const auto seconds = row.optional_integer()) preset.ttl = std::chrono::seconds(*seconds);
+  preset.last_invalidated_at = row.optional_instant();
+  loaded.failures_reset_at = row.optional_instant();
+  if (const auto ids = row.optional_uuids()) {
+    const auto crons = row.texts();
+    const auto counts = row.integers();
+    for (std::size_t i = 0; i < ids->size(); i++) preset.schedules.push_back({(*ids)[i], crons[i], counts[i]});
+    preset.civil_now = checks::civil_time(now, preset.scheduling_timezone);
+  } else {
+    row.skip(2);
+  }
+  if (auto times = row.optional_instants()) preset.create_errors = std::move(*times);
+  preset.last_error = row.optional_text();
+  preset.validation_problem = row.optional_text();
+  preset.queue_problem = row.optional_text();
+  return loaded;
+}
+
+// Rows come with the newest build first, as the failure base wants them.
+void add_prebuild(Loaded &loaded, pg::Row &row) {
+  core::PresetSnapshot &preset = loaded.preset;
+  const core::Prebuild prebuild{
+      .id = row.uuid(), .created_at = row.instant(), .build_number = row.integer(), .ready = row.boolean()};
+  const auto transition = static_cast<Transition>(row.integer());
+  const auto job = static_cast<Job>(row.integer());
+  const bool pending = row.boolean();
+  const bool untouched = row.boolean();
+  const auto build_preset = row.optional_uuid();
+  const core::Uuid build_version = row.uuid();
+  const core::Instant build_created_at = row.instant();
+  const auto completed_at = row.optional_instant();
+
+  loaded.waits_for_provisioner |= pending;
+  if (job == Job::active) {
+    switch (transition) {
+      case Transition::start:
+        preset.starting++;
+        if (!preset.oldest_starting || prebuild.created_at < *preset.oldest_starting)
+          preset.oldest_starting = prebuild.created_at;
+        if (pending && untouched && !preset.active()) preset.pending_inactive.push_back(prebuild);
+        break;
+      case Transition::stop: preset.stopping++; break;
+      case Transition::remove: preset.deleting++; break;
+    }
+  } else if (job == Job::succeeded) {
+    if (transition == Transition::start) preset.running.push_back(prebuild);
+    if (transition == Transition::stop) preset.parked++;
+  } else {
+    preset.failed++;
+  }
+
+  const bool since_reset = !loaded.failures_reset_at || build_created_at > *loaded.failures_reset_at;
+  if (transition == Transition::start && build_preset == preset.id && build_version == preset.template_version_id &&
+      since_reset)
+    preset.failure_base.push_back({job == Job::failed, build_created_at, completed_at});
+}
+
+}  // namespace
+
+std::vector<core::Uuid> presets_in_need(core::Instant now) { return ids_of(select_presets_in_need.read({now})); }
+
+std::vector<core::Uuid> presets_to_show() { return ids_of(select_presets_to_show.read()); }
+
+std::vector<core::PresetSnapshot> load_presets(const std::vector<core::Uuid> &ids, core::Instant now) {
+  if (ids.empty()) return {};
+  const core::Instant lookback = core::earlier(now, std::chrono::milliseconds(pg::guc::reconciliation_backoff_lookback_ms));
+  const core::Instant stale = core::earlier(now, std::chrono::milliseconds(pg::guc::provisioner_stale_interval_ms));
+
+  std::vector<Loaded> loaded;
+  std::map<core::Uuid, std::size_t> position;
+  select_presets.read({ids, lookback, stale}).each([&](pg::Row &row) {
+    loaded.push_back(read_preset(row, now));
+    position[loaded.back().preset.id] = loaded.size() - 1;
+  });
+  select_prebuilds.read({ids}).each([&](pg::Row &row) {
+    const auto found = position.find(row.uuid());
+    if (found != position.end()) add_prebuild(loaded[found->second], row);
+  });
+
+  std::vector<core::PresetSnapshot> presets;
+  presets.reserve(loaded.size());
+  for (Loaded &each : loaded) {
+    if (!each.waits_for_provisioner) each.preset.queue_problem.reset();
+    presets.push_back(std::move(each.preset));
+  }
+  return presets;
+}
+
+}  // namespace prebuilds::reconciler

@@ -1,0 +1,181 @@
+-- What the reconciler reads: the views an operator may look at are the ones it decides from. And its functions.
+
+CREATE VIEW prebuilds.active_presets AS
+SELECT p.*
+  FROM prebuilds.templates AS t
+ CROSS JOIN LATERAL (
+       SELECT v.id
+         FROM prebuilds.template_versions AS v
+        WHERE v.id = t.active_version_id
+          AND v.template_id = t.id
+        LIMIT 1) AS v
+ CROSS JOIN LATERAL (
+       SELECT lp.*
+         FROM prebuilds.template_version_presets AS lp
+        WHERE lp.template_version_id = v.id
+          AND lp.desired_instances IS NOT NULL
+       OFFSET 0) AS p
+ WHERE NOT t.deleted
+   AND t.deprecated = '';
+COMMENT ON VIEW prebuilds.active_presets IS
+    'Prebuild configurations of active versions of templates that are neither deleted nor deprecated: found from the '
+    'templates, so that old versions cost nothing';
+
+CREATE VIEW prebuilds.pools AS
+SELECT l.preset_id,
+       count(*) FILTER (WHERE l.transition = 'start' AND l.job_status = 'succeeded') AS running,
+       count(*) FILTER (WHERE l.transition = 'start' AND l.job_status IN ('pending', 'running', 'canceling')) AS starting,
+       count(*) FILTER (WHERE l.transition = 'start' AND l.job_status = 'pending' AND l.build_number = 1
+                          AND l.system_initiated AND NOT l.worker_assigned) AS pending,
+       count(*) FILTER (WHERE l.transition = 'start' AND l.job_status = 'failed') AS failed_starts,
+       min(l.created_at) FILTER (WHERE l.transition = 'start' AND l.job_status = 'succeeded') AS oldest_running
+  FROM prebuilds.live_prebuilds AS l
+ WHERE l.preset_id IS NOT NULL
+ GROUP BY l.preset_id;
+COMMENT ON VIEW prebuilds.pools IS 'Live prebuilds by preset; pending = not yet picked up by a provisioner';
+
+CREATE VIEW prebuilds.organizations_with_prebuilds AS
+SELECT o.id AS organization_id,
+       o.name AS organization_name,
+       EXISTS (SELECT FROM prebuilds.organization_members AS m
+                WHERE m.organization_id = o.id
+                  AND m.user_id = 'c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid) AS has_prebuild_user,
+       g.id AS prebuilds_group_id,
+       EXISTS (SELECT FROM prebuilds.group_members AS gm
+                WHERE gm.group_id = g.id
+                  AND gm.user_id = 'c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid) AS has_prebuild_user_in_group
+  FROM prebuilds.organizations AS o
+  LEFT JOIN prebuilds.groups AS g ON g.organization_id = o.id AND g.name = 'coderprebuiltworkspaces'
+ CROSS JOIN LATERAL (
+       SELECT
+         FROM prebuilds.templates AS t
+        CROSS JOIN LATERAL (
+              SELECT lv.id FROM prebuilds.template_versions AS lv WHERE lv.template_id = t.id OFFSET 0) AS v
+        CROSS JOIN LATERAL (
+              SELECT FROM prebuilds.template_version_presets AS lp
+               WHERE lp.template_version_id = v.id AND lp.desired_instances IS NOT NULL
+               LIMIT 1) AS p
+        WHERE t.organization_id = o.id
+        LIMIT 1) AS first_configuration
+ WHERE NOT o.deleted;
+COMMENT ON VIEW prebuilds.organizations_with_prebuilds IS
+    'Organizations in which a preset of any version has prebuilds, and what of the prebuilds user''s membership is there';
+
+CREATE FUNCTION prebuilds.has_live_provisioner(organization_id uuid, provisioner text, tags jsonb, seen_since timestamptz)
+    RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (
+        SELECT FROM prebuilds.provisioner_daemons AS d
+         WHERE d.organization_id = has_live_provisioner.organization_id
+           AND has_live_provisioner.provisioner = ANY (d.provisioners)
+           AND d.last_seen_at >= seen_since
+           AND CASE WHEN has_live_provisioner.tags = '{"scope": "organization", "owner": ""}'
+                    THEN prebuilds.normalized_tags(d.tags) = has_live_provisioner.tags
+                    ELSE has_live_provisioner.tags <@ prebuilds.normalized_tags(d.tags)
+               END)
+$$;
+COMMENT ON FUNCTION prebuilds.has_live_provisioner(uuid, text, jsonb, timestamptz) IS
+    'Whether a provisioner that may take such a job has been seen since; tags normalised';
+
+CREATE FUNCTION prebuilds.preset_problem(template_version_id uuid, preset_id uuid) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('parameter "%s": %s', vp.name, problem.text)
+      FROM prebuilds.template_version_parameters AS vp
+      LEFT JOIN prebuilds.template_version_preset_parameters AS pp
+        ON pp.template_version_preset_id = preset_problem.preset_id AND pp.name = vp.name
+     CROSS JOIN LATERAL (
+           SELECT prebuilds.parameter_problem(pp.value, vp.required, vp.default_value, vp.options, vp.validation_regex)
+          ) AS problem (text)
+     WHERE vp.template_version_id = preset_problem.template_version_id
+       AND problem.text IS NOT NULL
+     ORDER BY vp.display_order, vp.name
+     LIMIT 1
+$$;
+COMMENT ON FUNCTION prebuilds.preset_problem(uuid, uuid) IS
+    'Why no workspace can be created from the preset''s values and the version''s defaults; NULL = it can';
+
+CREATE FUNCTION @extschema@.prebuilds_reconcile_all(as_of timestamptz DEFAULT NULL)
+    RETURNS TABLE (elapsed interval, presets_total integer, presets_reconciled integer, created integer,
+                   deleted integer, canceled integer, conflicts integer, errors integer, lock_acquired boolean,
+                   paused boolean)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET jit = off
+    AS 'MODULE_PATHNAME', 'prebuilds_reconcile_all';
+COMMENT ON FUNCTION @extschema@.prebuilds_reconcile_all(timestamptz) IS
+    'One pass over all presets, in the caller''s transaction, which holds the pass''s lock until it ends. One row: how '
+    'long it took; configurations that could not be skipped, and those acted on; prebuilds created, deleted and '
+    'canceled; rows that somebody else changed meanwhile (conflicts); presets left out because of an error. '
+    'lock_acquired = false: another pass runs, nothing was done; paused = true: paused, held or disabled. '
+    'as_of decides for another instant and needs the operator set. Errors: 22023 (as_of infinite), 42501';
+
+CREATE FUNCTION @extschema@.prebuilds_reconcile_preset(preset_id uuid, as_of timestamptz DEFAULT NULL)
+    RETURNS TABLE (elapsed interval, presets_total integer, presets_reconciled integer, created integer,
+                   deleted integer, canceled integer, conflicts integer, errors integer, lock_acquired boolean,
+                   paused boolean)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET jit = off
+    AS 'MODULE_PATHNAME', 'prebuilds_reconcile_preset';
+COMMENT ON FUNCTION @extschema@.prebuilds_reconcile_preset(uuid, timestamptz) IS
+    'One pass over one preset; returns as prebuilds_reconcile_all. Errors: P0002 (unknown preset), 22023 (NULL, as_of '
+    'infinite), 42501';
+
+CREATE FUNCTION @extschema@.prebuilds_plan(as_of timestamptz DEFAULT NULL)
+    RETURNS TABLE (organization_name text, template_name text, template_version_name text, preset_name text,
+                   preset_id uuid, action text, cause text, count integer, workspace_ids uuid[], reason text,
+                   retry_at timestamptz)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET jit = off
+    AS 'MODULE_PATHNAME', 'prebuilds_plan';
+COMMENT ON FUNCTION @extschema@.prebuilds_plan(timestamptz) IS
+    'What a pass would do now, by the pass''s own code, and what it would withhold and why: action cancel_pending, '
+    'delete, create, backoff or withhold; count is what it would write; workspace_ids oldest first. Writes nothing. '
+    'Errors: 22023 (as_of infinite), 42501';
+
+CREATE FUNCTION @extschema@.prebuilds_status(as_of timestamptz DEFAULT NULL)
+    RETURNS TABLE (organization_name text, template_name text, template_version_name text, preset_name text,
+                   preset_id uuid, active boolean, desired integer, desired_source text, actual integer,
+                   eligible integer, expired integer, extraneous integer, starting integer, stopping integer,
+                   deleting integer, pending_non_active integer, failed integer, parked integer,
+                   prebuild_status text, num_failed integer, backoff_until timestamptz,
+                   problem text)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET jit = off
+    AS 'MODULE_PATHNAME', 'prebuilds_status';
+COMMENT ON FUNCTION @extschema@.prebuilds_status(timestamptz) IS
+    'One row per prebuild configuration that is active or has anything left, counted and decided as a pass does; '
+    'problem says why the pool is not as desired. Errors: 22023 (as_of infinite), 42501';
+
+CREATE FUNCTION @extschema@.prebuilds_org_status()
+    RETURNS TABLE (organization_id uuid, organization_name text, has_prebuild_user boolean, prebuilds_group_id uuid,
+                   has_prebuild_user_in_group boolean)
+    LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET jit = off
+AS $$
+    SELECT s.organization_id, s.organization_name, s.has_prebuild_user, s.prebuilds_group_id,
+           s.has_prebuild_user_in_group
+      FROM prebuilds.organizations_with_prebuilds AS s
+     ORDER BY s.organization_name, s.organization_id
+$$;
+COMMENT ON FUNCTION @extschema@.prebuilds_org_status() IS
+    'One row per organization with prebuilds: whether the prebuilds user is a member, whether the group '
+    'coderprebuiltworkspaces exists, and whether the user is in it';
+
+CREATE FUNCTION @extschema@.prebuilds_reconcile_membership()
+    RETURNS TABLE (organization_id uuid, organization_name text, member_added boolean, group_added boolean,
+                   group_member_added boolean)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET jit = off
+    AS 'MODULE_PATHNAME', 'prebuilds_reconcile_membership';
+COMMENT ON FUNCTION @extschema@.prebuilds_reconcile_membership() IS
+    'Makes the prebuilds user a member of every organization with prebuilds, with its quota group; one row per '
+    'organization changed, none when all is in place';
