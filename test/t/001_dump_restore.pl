@@ -1,0 +1,99 @@
+# pg_dump keeps every row; a restored database and a copy are held until somebody resumes them.
+use strict;
+use warnings;
+use File::Basename qw(dirname);
+use PostgreSQL::Test::Utils;
+use PrebuildsTest;
+use Test::More;
+
+my $node = start_node('main');
+my $dump = "$PostgreSQL::Test::Utils::tmp_check/production";
+my $sample = dirname(__FILE__) . '/../lib/sample_rows.sql';
+
+$node->safe_psql('postgres', 'CREATE DATABASE production');
+# Off while the rows are counted, so that no pass adds any; the library and its launcher are there.
+$node->safe_psql('postgres', 'ALTER DATABASE production SET prebuilds.enabled = off');
+$node->safe_psql('production', 'CREATE EXTENSION pg_prebuilds');
+$node->safe_psql('production', "SELECT prebuilds_pause('sample rows are counted')");
+$node->safe_psql('production', "\\i $sample");
+
+my $rows = rows_of_tables($node, 'production');
+unlike($rows, qr/\|0\|/, 'every table that pg_dump keeps has a row');
+
+sub held
+{
+    my ($database, $how) = @_;
+    is($node->safe_psql($database, 'SELECT paused, lock_acquired AND created + deleted + canceled > 0 FROM prebuilds_reconcile_all()'),
+        't|f', "$how: no pass");
+    is($node->safe_psql($database, q{SELECT count(*) FROM prebuilds_acquire_job('00000000-0000-4000-8000-000000000020', 10)}),
+        '0', "$how: no job is handed out");
+    is($node->safe_psql($database, 'SELECT count(*) FROM prebuilds_reap_jobs()'), '0', "$how: no job is reaped");
+    like($node->safe_psql($database, 'SELECT problem FROM prebuilds_status()'), qr/held/, "$how: the status says why");
+    return;
+}
+
+sub resumes
+{
+    my ($database, $how) = @_;
+    is($node->safe_psql($database, 'SELECT changed FROM prebuilds_resume()'), 't', "$how: resume changes something");
+    $node->poll_query_until($database, 'SELECT lock_acquired AND NOT paused FROM prebuilds_reconcile_all()');
+    is( $node->safe_psql($database, q{SELECT count(*) FROM prebuilds.live_prebuilds WHERE preset_id = '00000000-0000-4000-8000-000000000012'}),
+        '2',
+        "$how: the pool fills");
+    is( $node->safe_psql($database, '(TABLE prebuilds.live_prebuilds EXCEPT TABLE prebuilds.live_prebuild_definitions) UNION ALL (TABLE prebuilds.live_prebuild_definitions EXCEPT TABLE prebuilds.live_prebuilds)'),
+        '',
+        "$how: the read model is right");
+    return;
+}
+
+# ---- the ways to dump and restore ----
+my %ways = (
+    plain => [
+        [ 'pg_dump', '-f', "$dump.sql", 'production' ],
+        sub { [ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$dump.sql", $_[0] ] },
+    ],
+    custom => [
+        [ 'pg_dump', '-Fc', '-f', "$dump.custom", 'production' ],
+        sub { [ 'pg_restore', '--exit-on-error', '-d', $_[0], "$dump.custom" ] },
+    ],
+    parallel => [
+        [ 'pg_dump', '-Fd', '-j', '2', '-f', "$dump.directory", 'production' ],
+        sub { [ 'pg_restore', '--exit-on-error', '-j', '2', '-d', $_[0], "$dump.directory" ] },
+    ],
+);
+for my $way (sort keys %ways)
+{
+    my ($save, $load) = @{ $ways{$way} };
+    $node->command_ok($save, "$way: pg_dump");
+    $node->safe_psql('postgres', "CREATE DATABASE restored_$way");
+    $node->command_ok($load->("restored_$way"), "$way: restore");
+    is(rows_of_tables($node, "restored_$way"), $rows, "$way: every row is there");
+    is( $node->safe_psql("restored_$way", q{INSERT INTO prebuilds.provisioner_job_logs (job_id, line)
+        VALUES ('00000000-0000-4000-8000-000000000031', 'after') RETURNING id > 1}),
+        't',
+        "$way: the sequence goes on");
+    $node->safe_psql("restored_$way", "UPDATE prebuilds.site_configs SET value = '{\"reconciliation_paused\": false}' WHERE key = 'prebuilds_settings'");
+    held("restored_$way", $way);
+}
+resumes('restored_plain', 'plain');
+
+# ---- data only, into an installation that was made for it ----
+$node->safe_psql('postgres', 'CREATE DATABASE data_only');
+$node->safe_psql('data_only', 'CREATE EXTENSION pg_prebuilds');
+$node->safe_psql('data_only', 'DELETE FROM prebuilds.site_configs');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '-d', 'data_only', "$dump.custom" ], 'data only: restore');
+is(rows_of_tables($node, 'data_only'), $rows, 'data only: every row is there');
+
+# ---- a copy, with the worker of the original running ----
+$node->safe_psql('production', "UPDATE prebuilds.site_configs SET value = '{\"reconciliation_paused\": false}' WHERE key = 'prebuilds_settings'");
+$node->safe_psql('postgres', 'CREATE DATABASE staging TEMPLATE production');
+held('staging', 'copy');
+resumes('staging', 'copy');
+
+# ---- the original is not held, under any name ----
+$node->safe_psql('postgres', 'ALTER DATABASE production RESET prebuilds.enabled');
+$node->safe_psql('postgres', 'ALTER DATABASE production RENAME TO renamed');
+$node->poll_query_until('renamed', 'SELECT lock_acquired AND NOT paused FROM prebuilds_reconcile_all()');
+is($node->safe_psql('renamed', 'SELECT count(*) FROM prebuilds.live_prebuilds'), '2', 'the original goes on');
+
+done_testing();
