@@ -11,13 +11,6 @@ struct Found {
   pg_uuid_t value{};
 };
 
-Oid relation_oid(const char *name) {
-  const Oid schema = get_namespace_oid("prebuilds", /* missing_ok = */ false);
-  const Oid relation = get_relname_relid(name, schema);
-  if (!OidIsValid(relation)) ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation \"prebuilds.%s\" does not exist", name)));
-  return relation;
-}
-
 }  // namespace
 
 std::optional<core::Uuid> UniqueIndex::find(const core::Uuid &key) const {
@@ -28,6 +21,13 @@ std::optional<core::Uuid> UniqueIndex::find(std::int64_t key) const { return fin
 
 std::optional<core::Uuid> UniqueIndex::find(RegProcedure equals, Datum key) const {
   const Found found = call([&] {
+    const auto relation_oid = [](const char *name) {
+      const Oid schema = get_namespace_oid("prebuilds", /* missing_ok = */ false);
+      const Oid relation = get_relname_relid(name, schema);
+      if (!OidIsValid(relation))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation \"prebuilds.%s\" does not exist", name)));
+      return relation;
+    };
     Found result;
     Relation table = table_open(relation_oid(table_), AccessShareLock);
     Relation index = index_open(relation_oid(index_), AccessShareLock);
