@@ -41,7 +41,7 @@ TEST(Plan, CanBeInterrupted) {
 }
 
 TEST(Plan, GivesTheOldestPresetItsCreatesFirst) {
-  const std::vector<PresetSnapshot> presets{preset('C', 1h, 2), preset('A', 3h, 2), preset('B', 2h, 2)};
+  const std::vector<PresetSnapshot> presets{preset('A', 1h, 2), preset('C', 3h, 2), preset('B', 2h, 2)};
   const auto plans = planned(presets, 3);
   EXPECT_EQ(actions_of(plans[1].decision), "create 2");
   EXPECT_EQ(actions_of(plans[2].decision), "create 1; withhold cap");
