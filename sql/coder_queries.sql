@@ -118,7 +118,7 @@ RETURNING w.id, w.name;
 ROLLBACK;
 BEGIN;
 SELECT name FROM workspace_prebuilds p WHERE p.id = pg_temp.id(11) FOR UPDATE OF p SKIP LOCKED;
-SELECT name, xmax <> 0 AS locked FROM workspaces WHERE id IN (pg_temp.id(11), pg_temp.id(12)) ORDER BY id;
+SELECT name, xmax = pg_current_xact_id()::xid AS locked FROM workspaces WHERE id IN (pg_temp.id(11), pg_temp.id(12)) ORDER BY id;
 ROLLBACK;
 
 -- A job, its build and the build's parameters, written plainly.
