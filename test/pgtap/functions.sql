@@ -2,7 +2,7 @@
 BEGIN;
 SELECT no_plan();
 
--- arguments: 'name type' or 'name type = default', in order. results: 'name type', a * leaves it open; NULL leaves
+-- arguments: 'name type' or 'name type = default' (null, empty, or the value), in order. results: 'name type', a * leaves it open; NULL leaves
 -- all of it open. "changed" is 'changed boolean'.
 CREATE TEMPORARY TABLE expected_functions (name text PRIMARY KEY, arguments text[], results text[]);
 INSERT INTO expected_functions VALUES
@@ -76,7 +76,7 @@ INSERT INTO expected_functions VALUES
      '{max int = 100}', '{id uuid, kind text, user_id uuid, payload jsonb, created_at timestamptz}'),
     -- provisioner queue
     ('prebuilds_register_provisioner',
-     '{organization text, name text, "provisioners text[] = {terraform}", tags jsonb = \{\}, version text = , fresh bool = false}',
+     '{organization text, name text, "provisioners text[] = {terraform}", tags jsonb = \{\}, version text = empty, fresh bool = false}',
      '{* uuid}'),
     ('prebuilds_acquire_job',
      '{daemon_id uuid, max_jobs int = 1}',
@@ -110,15 +110,15 @@ DECLARE
     result text;
 BEGIN
     EXECUTE format('SELECT (%s)::text', expression) INTO result;
-    RETURN coalesce(result, 'null');
+    RETURN CASE result WHEN '' THEN 'empty' ELSE coalesce(result, 'null') END;
 END
 $$;
 
 -- The functions of the extension outside of its own schema.
 CREATE TEMPORARY VIEW api AS
 SELECT p.*,
-       CASE WHEN p.proallargtypes IS NULL THEN ARRAY(SELECT 'i'::"char" FROM generate_series(1, p.pronargs)) ELSE p.proargmodes END AS modes,
-       coalesce(p.proallargtypes, p.proargtypes::oid[]) AS types
+       coalesce(p.proargmodes, ARRAY(SELECT 'i'::"char" FROM generate_series(1, p.pronargs))) AS modes,
+       coalesce(p.proallargtypes, ARRAY(SELECT unnest(p.proargtypes))) AS types
 FROM pg_proc AS p
 JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
@@ -129,8 +129,8 @@ CREATE FUNCTION pg_temp.arguments_of(function text) RETURNS text LANGUAGE sql AS
                concat_ws(' = ', a.proargnames[n] || ' ' || format_type(a.types[n], NULL),
                          CASE WHEN pg_get_function_arg_default(a.oid, n) IS NOT NULL
                               THEN pg_temp.value_of(pg_get_function_arg_default(a.oid, n)) END), ', ' ORDER BY n), '')
-    FROM api AS a, generate_series(1, a.pronargs) AS n
-    WHERE a.proname = function
+    FROM api AS a, generate_subscripts(a.types, 1) AS n
+    WHERE a.proname = function AND a.modes[n] IN ('i', 'b')
 $$;
 
 -- A single result without a name is '* type'.
