@@ -9,7 +9,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $program = abs_path(dirname(__FILE__) . '/../../examples/provisioner/provisioner');
-plan skip_all => 'examples/provisioner is not built' unless $program && -x $program;
+die "build it first: make provisioner\n" unless $program && -x $program;
 
 # Without the library preloaded there is no worker: every job here is one that the test made.
 my $node = PostgreSQL::Test::Cluster->new('main');
