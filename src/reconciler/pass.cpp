@@ -1,6 +1,7 @@
 #include "reconciler/pass.hpp"
 
 #include "pg/gucs.hpp"
+#include "pg/settings.hpp"
 #include "read_model/read_model.hpp"
 #include "reconciler/apply.hpp"
 #include "reconciler/membership.hpp"
@@ -77,7 +78,8 @@ WorkerTurn worker_pass(std::span<const core::Uuid> presets) {
   const auto push_snapshot = [] { pg::call([] { PushActiveSnapshot(GetTransactionSnapshot()); }); };
   const auto pop_snapshot = [] { pg::call([] { PopActiveSnapshot(); }); };
   WorkerTurn turn;
-  pg::SpiSession session;
+  const pg::StatementSettings settings;
+  const pg::SpiSession session;
   push_snapshot();
   if (presets.empty()) {
     read_model::rebuild();
