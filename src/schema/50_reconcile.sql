@@ -105,8 +105,6 @@ CREATE FUNCTION @extschema@.prebuilds_reconcile_all(as_of timestamptz DEFAULT NU
                    paused boolean)
     LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
-    SET jit = off
-    SET enable_seqscan = off
     AS 'MODULE_PATHNAME', 'prebuilds_reconcile_all';
 COMMENT ON FUNCTION @extschema@.prebuilds_reconcile_all(timestamptz) IS
     'One pass over all presets, in the caller''s transaction, which holds the pass''s lock until it ends. One row: how '
@@ -121,8 +119,6 @@ CREATE FUNCTION @extschema@.prebuilds_reconcile_preset(preset_id uuid, as_of tim
                    paused boolean)
     LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
-    SET jit = off
-    SET enable_seqscan = off
     AS 'MODULE_PATHNAME', 'prebuilds_reconcile_preset';
 COMMENT ON FUNCTION @extschema@.prebuilds_reconcile_preset(uuid, timestamptz) IS
     'One pass over one preset; returns as prebuilds_reconcile_all. Errors: P0002 (unknown preset), 22023 (NULL, as_of '
@@ -134,8 +130,6 @@ CREATE FUNCTION @extschema@.prebuilds_plan(as_of timestamptz DEFAULT NULL)
                    retry_at timestamptz)
     LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
-    SET jit = off
-    SET enable_seqscan = off
     AS 'MODULE_PATHNAME', 'prebuilds_plan';
 COMMENT ON FUNCTION @extschema@.prebuilds_plan(timestamptz) IS
     'What a pass would do now, by the pass''s own code, and what it would withhold and why: action cancel_pending, '
@@ -151,8 +145,6 @@ CREATE FUNCTION @extschema@.prebuilds_status(as_of timestamptz DEFAULT NULL)
                    problem text)
     LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
-    SET jit = off
-    SET enable_seqscan = off
     AS 'MODULE_PATHNAME', 'prebuilds_status';
 COMMENT ON FUNCTION @extschema@.prebuilds_status(timestamptz) IS
     'One row per prebuild configuration that is active or has anything left, counted and decided as a pass does; '
@@ -163,8 +155,6 @@ CREATE FUNCTION @extschema@.prebuilds_org_status()
                    has_prebuild_user_in_group boolean)
     LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
-    SET jit = off
-    SET enable_seqscan = off
 AS $$
     SELECT s.organization_id, s.organization_name, s.has_prebuild_user, s.prebuilds_group_id,
            s.has_prebuild_user_in_group
@@ -180,8 +170,6 @@ CREATE FUNCTION @extschema@.prebuilds_reconcile_membership()
                    group_member_added boolean)
     LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
-    SET jit = off
-    SET enable_seqscan = off
     AS 'MODULE_PATHNAME', 'prebuilds_reconcile_membership';
 COMMENT ON FUNCTION @extschema@.prebuilds_reconcile_membership() IS
     'Makes the prebuilds user a member of every organization with prebuilds, with its quota group; one row per '

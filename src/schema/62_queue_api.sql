@@ -12,7 +12,6 @@ COMMENT ON FUNCTION prebuilds.worker_announces() IS
 CREATE FUNCTION prebuilds.announce_jobs(job_ids uuid[]) RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET jit = off
 AS $$
 DECLARE
     queue record;
@@ -40,7 +39,6 @@ COMMENT ON FUNCTION prebuilds.announce_jobs(uuid[]) IS
 CREATE FUNCTION prebuilds.rebuild_job_queues() RETURNS integer
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET jit = off
 AS $$
 DECLARE
     added integer;
@@ -293,7 +291,6 @@ COMMENT ON FUNCTION prebuilds.lock_for_acquire(uuid, timestamptz) IS
 CREATE FUNCTION prebuilds.take_job(daemon prebuilds.provisioner_daemons, now timestamptz) RETURNS uuid
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -717,7 +714,6 @@ COMMENT ON FUNCTION @extschema@.prebuilds_report_agent(uuid, text) IS
 CREATE FUNCTION prebuilds.reap_jobs(now timestamptz) RETURNS TABLE (job_id uuid, reason text)
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE
