@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/preset.hpp"
 #include "core/time.hpp"
 
 namespace prebuilds::checks {
@@ -17,5 +18,8 @@ bool is_timezone_name(std::string_view name);
 // What a clock on the wall shows at that instant; none if the zone is not a timezone name, or the instant is
 // infinite.
 std::optional<core::CivilTime> civil_time(core::Instant instant, const std::string &zone);
+
+// When that clock next shows another hour, and what it shows then; none likewise.
+std::optional<core::NextHour> next_hour(core::Instant instant, const std::string &zone);
 
 }  // namespace prebuilds::checks

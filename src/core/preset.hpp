@@ -39,6 +39,12 @@ struct BuildOutcome {
   std::optional<Instant> completed_at;  // of its job; a job may carry an error and no end
 };
 
+// When the clock in a zone next shows another hour, and what it shows then: schedules change only there.
+struct NextHour {
+  Instant begins;
+  CivilTime civil;
+};
+
 struct PresetSnapshot {
   Uuid id;
   Uuid organization_id;
@@ -57,6 +63,8 @@ struct PresetSnapshot {
   std::vector<Schedule> schedules;
   std::string scheduling_timezone;
   std::optional<CivilTime> civil_now;  // now in scheduling_timezone; none if that is not a zone
+
+  std::optional<NextHour> next_hour;   // likewise
 
   std::optional<Duration> ttl;  // none or zero: prebuilds do not age
   std::optional<Instant> last_invalidated_at;

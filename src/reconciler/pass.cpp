@@ -1,5 +1,6 @@
 #include "reconciler/pass.hpp"
 
+#include "core/due.hpp"
 #include "pg/gucs.hpp"
 #include "pg/settings.hpp"
 #include "read_model/read_model.hpp"
@@ -25,16 +26,22 @@ std::optional<std::string> standstill() {
 }
 
 // Everything after the lock and the snapshot. `begin` is the clock's, for elapsed; `now` is what is decided for.
-PassStats locked_pass(const std::optional<std::vector<core::Uuid>> &presets, core::Instant begin, core::Instant now) {
-  PassStats stats{.lock_acquired = true};
+WorkerTurn locked_pass(const std::optional<std::vector<core::Uuid>> &presets, core::Instant begin, core::Instant now) {
+  WorkerTurn turn;
+  PassStats &stats = turn.stats;
+  stats.lock_acquired = true;
   if (standstill()) {
     stats.paused = true;
-    return stats;
+    return turn;
   }
   reconcile_membership(now);
 
-  const Plan plan = plan_presets(presets ? *presets : presets_in_need(now), now);
+  const Need need = presets ? Need{*presets, std::nullopt} : presets_in_need(now);
+  const Plan plan = plan_presets(need.presets, now);
+  turn.next_due = need.next_expiry;
   for (const core::PresetPlan &each : plan.plans) {
+    if (const auto due = core::next_due(*each.preset, each.decision, now))
+      turn.next_due = turn.next_due ? std::min(*turn.next_due, *due) : due;
     if (!each.decision.can_skip) stats.presets_total++;
     if (!each.decision.actions.empty()) stats.presets_reconciled++;
   }
@@ -46,7 +53,7 @@ PassStats locked_pass(const std::optional<std::vector<core::Uuid>> &presets, cor
   stats.errors = static_cast<int>(applied.failures.size());
   stats.elapsed = clock_now() - begin;
   record(plan.plans, applied, stats, now);
-  return stats;
+  return turn;
 }
 
 }  // namespace
@@ -65,7 +72,7 @@ PassStats pass_in_transaction(const std::optional<core::Uuid> &preset, core::Ins
 
   read_model::rebuild();
   pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
-  PassStats stats = locked_pass(preset ? std::optional(std::vector{*preset}) : std::nullopt, begin, now);
+  PassStats stats = locked_pass(preset ? std::optional(std::vector{*preset}) : std::nullopt, begin, now).stats;
   pg::call([] { PopActiveSnapshot(); });
   stats.elapsed = clock_now() - begin;
   return stats;
@@ -85,9 +92,9 @@ WorkerTurn worker_pass(std::span<const core::Uuid> presets) {
     read_model::rebuild();
     pop_snapshot();
     push_snapshot();  // the same one, which now sees the repaired rows too
-    turn.stats = locked_pass(std::nullopt, now, now);
+    turn = locked_pass(std::nullopt, now, now);
   } else {
-    turn.stats = locked_pass(std::vector(presets.begin(), presets.end()), now, now);
+    turn = locked_pass(std::vector(presets.begin(), presets.end()), now, now);
   }
   turn.stats.elapsed = clock_now() - now;
   pop_snapshot();

@@ -9,20 +9,28 @@ namespace prebuilds::reconciler {
 
 namespace {
 
-// Zone first: a preset with schedules has one, and what it desires is core's to say.
+// A preset with schedules has a zone, and what it desires is core's to say. The last row has no preset: it tells when
+// the next prebuild expires.
 constinit pg::Statement select_presets_in_need(R"sql(
-  SELECT coalesce(a.id, l.preset_id)
-    FROM prebuilds.active_presets a
-    FULL JOIN prebuilds.pools l ON l.preset_id = a.id
-   WHERE CASE WHEN a.id IS NULL THEN l.running > 0 OR l.pending > 0
-              ELSE a.scheduling_timezone <> ''
-                OR coalesce(l.running, 0) + coalesce(l.starting, 0) <> a.desired_instances
-                OR a.prebuild_status <> 'healthy'
-                OR l.failed_starts > 0
-                OR l.oldest_running < a.last_invalidated_at
-                OR (a.invalidate_after_secs > 0
-                    AND l.oldest_running < $1 - pg_catalog.make_interval(secs => a.invalidate_after_secs))
-         END
+  WITH pool AS MATERIALIZED (
+       SELECT coalesce(a.id, l.preset_id) AS preset_id,
+              l.oldest_running + CASE WHEN a.invalidate_after_secs > 0
+                                      THEN pg_catalog.make_interval(secs => a.invalidate_after_secs) END AS expires_at,
+              CASE WHEN a.id IS NULL THEN l.running > 0 OR l.pending > 0
+                   ELSE a.scheduling_timezone <> ''
+                     OR coalesce(l.running, 0) + coalesce(l.starting, 0) <> a.desired_instances
+                     OR a.prebuild_status <> 'healthy'
+                     OR l.failed_starts > 0
+                     OR l.oldest_running < a.last_invalidated_at
+              END AS in_need
+         FROM prebuilds.active_presets a
+         FULL JOIN prebuilds.pools l ON l.preset_id = a.id)
+  SELECT p.preset_id, NULL::timestamptz
+    FROM pool p
+   WHERE p.in_need OR p.expires_at < $1
+   UNION ALL
+  SELECT NULL, min(p.expires_at) FILTER (WHERE p.expires_at >= $1)
+    FROM pool p
 )sql",
                                                TIMESTAMPTZOID);
 
@@ -130,6 +138,7 @@ Loaded read_preset(pg::Row &row, core::Instant now) {
     const auto counts = row.integers();
     for (std::size_t i = 0; i < ids->size(); i++) preset.schedules.push_back({(*ids)[i], crons[i], counts[i]});
     preset.civil_now = checks::civil_time(now, preset.scheduling_timezone);
+    preset.next_hour = checks::next_hour(now, preset.scheduling_timezone);
   } else {
     row.skip(2);
   }
@@ -181,7 +190,17 @@ void add_prebuild(Loaded &loaded, pg::Row &row) {
 
 }  // namespace
 
-std::vector<core::Uuid> presets_in_need(core::Instant now) { return ids_of(select_presets_in_need.read({now})); }
+Need presets_in_need(core::Instant now) {
+  Need need;
+  select_presets_in_need.read({now}).each([&](pg::Row &row) {
+    if (const auto preset = row.optional_uuid()) {
+      need.presets.push_back(*preset);
+    } else {
+      need.next_expiry = row.optional_instant();
+    }
+  });
+  return need;
+}
 
 std::vector<core::Uuid> presets_to_show() { return ids_of(select_presets_to_show.read()); }
 

@@ -6,8 +6,15 @@
 
 namespace prebuilds::reconciler {
 
-// Presets that may need something: a superset of those that core cannot skip, found without reading those in balance.
-std::vector<core::Uuid> presets_in_need(core::Instant now);
+struct Need {
+  // Presets that may need something: a superset of those that core cannot skip.
+  std::vector<core::Uuid> presets;
+  // When the next prebuild of any other preset expires.
+  std::optional<core::Instant> next_expiry;
+};
+
+// What a full sweep looks at, found by counts: the prebuilds of presets in balance are not read one by one.
+Need presets_in_need(core::Instant now);
 
 // Every prebuild configuration that is active or has a live prebuild.
 std::vector<core::Uuid> presets_to_show();
