@@ -1,6 +1,7 @@
 // The library as PostgreSQL loads it.
 #include "pg/boundary.hpp"
 #include "pg/gucs.hpp"
+#include "worker/worker.hpp"
 
 extern "C" {
 
@@ -11,6 +12,8 @@ PGDLLEXPORT void _PG_init(void) noexcept;
 void _PG_init(void) noexcept {
   prebuilds::pg::entry([] {
     prebuilds::pg::guc::define();
+    // Loaded later, the functions work without a launcher; pg_upgrade wants nothing to run.
+    if (process_shared_preload_libraries_in_progress && !IsBinaryUpgrade) prebuilds::worker::register_preloaded();
     return Datum{0};
   });
 }

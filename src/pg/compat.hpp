@@ -13,4 +13,30 @@ inline IndexScanDesc index_beginscan_compat(Relation table, Relation index, Snap
 #endif
 }
 
+inline bool database_ownercheck(Oid database, Oid role) {
+#if PG_VERSION_NUM >= 160000
+  return object_ownercheck(DatabaseRelationId, database, role);
+#else
+  return pg_database_ownercheck(database, role);
+#endif
+}
+
+inline bool extension_ownercheck(Oid extension, Oid role) {
+#if PG_VERSION_NUM >= 160000
+  return object_ownercheck(ExtensionRelationId, extension, role);
+#else
+  return pg_extension_ownercheck(extension, role);
+#endif
+}
+
+// What pg_stat_activity shows as wait_event; before 17 all extensions share one.
+inline uint32 wait_event(const char *name) {
+#if PG_VERSION_NUM >= 170000
+  return WaitEventExtensionNew(name);
+#else
+  (void)name;
+  return PG_WAIT_EXTENSION;
+#endif
+}
+
 }  // namespace prebuilds::pg

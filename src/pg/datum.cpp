@@ -92,6 +92,11 @@ Datum to_array(std::span<const int> values) {
   return construct(values, INT4OID, sizeof(int32), true, TYPALIGN_INT, [](int value) { return Int32GetDatum(value); });
 }
 
+Datum to_array(std::span<const std::int64_t> values) {
+  return construct(values, INT8OID, sizeof(std::int64_t), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+                   [](std::int64_t value) { return Int64GetDatum(value); });
+}
+
 void fill_random(std::span<std::uint8_t> bytes) {
   if (!call([&] { return pg_strong_random(bytes.data(), bytes.size()); }))
     throw SqlError(ERRCODE_INTERNAL_ERROR, "could not generate random values");

@@ -35,6 +35,11 @@ inline Datum to_datum(const core::Uuid &uuid) {
   return UUIDPGetDatum(copied);
 }
 inline Datum to_datum(core::Instant t) { return TimestampTzGetDatum(to_timestamptz(t)); }
+inline Datum to_datum(core::Duration duration) {
+  auto *interval = call([] { return static_cast<Interval *>(palloc0(sizeof(Interval))); });
+  interval->time = duration.count();
+  return IntervalPGetDatum(interval);
+}
 inline Datum to_datum(std::string_view text) {
   return PointerGetDatum(call([&] { return cstring_to_text_with_len(text.data(), static_cast<int>(text.size())); }));
 }
@@ -53,6 +58,7 @@ std::vector<core::Instant> to_instants(Datum array);
 Datum to_array(std::span<const core::Uuid> values);
 Datum to_array(std::span<const std::string> values);
 Datum to_array(std::span<const int> values);
+Datum to_array(std::span<const std::int64_t> values);
 
 // From PostgreSQL's strong source.
 void fill_random(std::span<std::uint8_t> bytes);

@@ -15,14 +15,15 @@ int provisioner_stale_interval_ms = 90'000;
 int job_hang_timeout_ms = 300'000;
 int job_pending_timeout_ms = 1'800'000;
 int history_retention_minutes = 7 * 24 * 60;
+bool debug_drop_wakeups = false;
 
 namespace {
 
 constexpr int max_int = std::numeric_limits<int>::max();
 
-void define_bool(const char *name, const char *what, bool *variable) {
+void define_bool(const char *name, const char *what, bool *variable, int flags) {
   call([&] {
-    DefineCustomBoolVariable(name, what, nullptr, variable, *variable, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomBoolVariable(name, what, nullptr, variable, *variable, PGC_SUSET, flags, nullptr, nullptr, nullptr);
   });
 }
 
@@ -36,7 +37,7 @@ void define_int(const char *name, const char *what, int *variable, int minimum, 
 }  // namespace
 
 void define() {
-  define_bool("prebuilds.enabled", "Reconciles pools and hands out prebuilds.", &enabled);
+  define_bool("prebuilds.enabled", "Reconciles pools and hands out prebuilds.", &enabled, 0);
   define_int("prebuilds.reconciliation_interval", "Time between two full sweeps of the worker.",
              &reconciliation_interval_ms, 1, max_int, GUC_UNIT_MS);
   define_int("prebuilds.reconciliation_backoff_interval",
@@ -60,6 +61,8 @@ void define() {
              &job_pending_timeout_ms, 1000, max_int, GUC_UNIT_MS);
   define_int("prebuilds.history_retention", "How long evidence is kept; 0 means for ever.", &history_retention_minutes,
              0, max_int, GUC_UNIT_MIN);
+  define_bool("prebuilds.debug_drop_wakeups", "Commits do not wake the worker (for tests).", &debug_drop_wakeups,
+              GUC_NOT_IN_SAMPLE);
   call([] { MarkGUCPrefixReserved("prebuilds"); });
 }
 

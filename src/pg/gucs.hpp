@@ -17,6 +17,7 @@ extern int provisioner_stale_interval_ms;
 extern int job_hang_timeout_ms;
 extern int job_pending_timeout_ms;
 extern int history_retention_minutes;
+extern bool debug_drop_wakeups;  // for tests: commits wake no worker, so that the sweep has to find everything
 
 // Defines all of them and reserves the prefix.
 void define();

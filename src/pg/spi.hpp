@@ -28,6 +28,7 @@ struct Param {
 
   Param(const core::Uuid &v) : value(to_datum(v)) {}
   Param(core::Instant v) : value(to_datum(v)) {}
+  Param(core::Duration v) : value(to_datum(v)) {}
   Param(std::string_view v) : value(to_datum(v)) {}
   Param(const std::string &v) : value(to_datum(std::string_view(v))) {}
   Param(const char *v) : value(to_datum(std::string_view(v))) {}
@@ -37,6 +38,7 @@ struct Param {
   Param(const std::vector<core::Uuid> &v) : value(to_array(std::span(v))) {}
   Param(const std::vector<std::string> &v) : value(to_array(std::span(v))) {}
   Param(const std::vector<int> &v) : value(to_array(std::span(v))) {}
+  Param(const std::vector<std::int64_t> &v) : value(to_array(std::span(v))) {}
   Param(std::nullopt_t) : null(true) {}
   template <class T>
   Param(const std::optional<T> &v) : Param(v ? Param(*v) : Param(std::nullopt)) {}

@@ -1,4 +1,6 @@
 // Work that may fail and be rolled back while its caller goes on.
+//
+// in_subtransaction() within a transaction, run_transaction() for a process that has no transaction of its own.
 #pragma once
 
 #include "pg/boundary.hpp"
@@ -31,6 +33,34 @@ std::optional<SqlError> in_subtransaction(F &&f) {
   }
   leave([] { RollbackAndReleaseCurrentSubTransaction(); });
   if (ERRCODE_TO_CATEGORY(error->sqlstate) == ERRCODE_OPERATOR_INTERVENTION) throw *error;
+  return error;
+}
+
+// Runs f in a transaction of its own, for a background worker; `activity` is what pg_stat_activity shows meanwhile.
+// An error of PostgreSQL or of ours rolls the transaction back and is returned. The transaction has no snapshot yet
+// when f begins. `context` is current afterwards (a transaction's end leaves TopMemoryContext).
+template <class F>
+std::optional<SqlError> run_transaction(const char *activity, int isolation, MemoryContext context, F &&f) {
+  std::optional<SqlError> error;
+  try {
+    call([&] {
+      SetCurrentStatementStartTimestamp();
+      pgstat_report_activity(STATE_RUNNING, activity);
+      StartTransactionCommand();
+      XactIsoLevel = isolation;
+    });
+    f();
+    call([] { CommitTransactionCommand(); });
+  } catch (const ErrorInFlight &) {
+    error = take_error_in_flight(context);
+  } catch (const SqlError &ours) {
+    error = ours;
+  } catch (const std::exception &other) {
+    error = SqlError(ERRCODE_INTERNAL_ERROR, other.what());
+  }
+  if (error) call([] { AbortCurrentTransaction(); });
+  MemoryContextSwitchTo(context);
+  pgstat_report_activity(STATE_IDLE, nullptr);
   return error;
 }
 

@@ -6,6 +6,7 @@
 #include "pg/probe.hpp"
 #include "pg/spi.hpp"
 #include "pg/trigger.hpp"
+#include "worker/wakeup.hpp"
 
 using namespace prebuilds;
 
@@ -34,6 +35,12 @@ std::vector<core::Uuid> ids(const Jobs &jobs) {
   return result;
 }
 
+std::vector<std::int64_t> queue_keys(const Jobs &jobs) {
+  std::vector<std::int64_t> result;
+  for (const auto &[queue, job] : jobs) result.push_back(queue);
+  return result;
+}
+
 // In order of the key: two sessions that add the same queues must not wait for each other.
 constinit pg::Statement add_queues(R"sql(
   INSERT INTO prebuilds.job_queues (queue_key, organization_id, provisioner, owner, tags)
@@ -47,9 +54,9 @@ constinit pg::Statement add_queues(R"sql(
                                    UUIDARRAYOID);
 
 constinit pg::Statement announce(R"sql(
-  SELECT prebuilds.announce_jobs($1) WHERE NOT prebuilds.worker_announces()
+  SELECT prebuilds.announce_queues($1)
 )sql",
-                                 UUIDARRAYOID);
+                                 INT8ARRAYOID);
 
 }  // namespace
 
@@ -77,11 +84,13 @@ PGDLLEXPORT Datum prebuilds_post_jobs(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     pg::trigger_data(fcinfo);
     const Notes notes = std::exchange(noted(), {});
-    if (notes.of_unknown_queues.empty() && notes.pending.empty()) return PointerGetDatum(nullptr);
+    // A NOTIFY makes all commits of the cluster queue up, so it is the worker's where there is one.
+    const bool announced = notes.pending.empty() || worker::note_jobs_posted(queue_keys(notes.pending));
+    if (notes.of_unknown_queues.empty() && announced) return PointerGetDatum(nullptr);
     const pg::SpiSession session;
     // Under a snapshot of its own: in REPEATABLE READ a queue that another session has just added would be an error.
     if (!notes.of_unknown_queues.empty()) add_queues.run({ids(notes.of_unknown_queues)});
-    if (!notes.pending.empty()) announce.run({ids(notes.pending)});
+    if (!announced) announce.run({queue_keys(notes.pending)});
     return PointerGetDatum(nullptr);
   });
 }

@@ -29,17 +29,8 @@ core::Instant instant_of(FunctionCallInfo fcinfo, int argument) {
   return pg::to_instant(as_of);
 }
 
-pg::Param interval(core::Duration duration) {
-  pg::Param param{std::nullopt};
-  auto *value = pg::call([] { return static_cast<Interval *>(palloc0(sizeof(Interval))); });
-  value->time = duration.count();
-  param.value = IntervalPGetDatum(value);
-  param.null = false;
-  return param;
-}
-
 void add(pg::ResultSet &result, const PassStats &stats) {
-  result.add({interval(stats.elapsed), stats.presets_total, stats.presets_reconciled, stats.created, stats.deleted,
+  result.add({stats.elapsed, stats.presets_total, stats.presets_reconciled, stats.created, stats.deleted,
               stats.canceled, stats.conflicts, stats.errors, stats.lock_acquired, stats.paused});
 }
 

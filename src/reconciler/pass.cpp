@@ -9,6 +9,7 @@
 #include "reconciler/pass_lock.hpp"
 #include "reconciler/record.hpp"
 #include "reconciler/snapshot.hpp"
+#include "worker/wakeup.hpp"
 
 namespace prebuilds::reconciler {
 
@@ -34,6 +35,7 @@ WorkerTurn locked_pass(const std::optional<std::vector<core::Uuid>> &presets, co
     stats.paused = true;
     return turn;
   }
+  const worker::Unnoted unnoted;
   reconcile_membership(now);
 
   const Need need = presets ? Need{*presets, std::nullopt} : presets_in_need(now);
@@ -96,6 +98,7 @@ WorkerTurn worker_pass(std::span<const core::Uuid> presets) {
   } else {
     turn = locked_pass(std::vector(presets.begin(), presets.end()), now, now);
   }
+  if (turn.stats.paused) turn.standstill = standstill();
   turn.stats.elapsed = clock_now() - now;
   pop_snapshot();
   return turn;

@@ -26,6 +26,7 @@ PassStats pass_in_transaction(const std::optional<core::Uuid> &preset, core::Ins
 struct WorkerTurn {
   PassStats stats;
   std::optional<core::Instant> next_due;  // when time alone will change something
+  std::optional<std::string> standstill;  // why the pass did not act: disabled, held or paused
 };
 
 // For the worker, in a REPEATABLE READ transaction that has no snapshot yet. No presets: a full sweep, which also

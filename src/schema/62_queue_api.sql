@@ -2,25 +2,24 @@
 
 -- Announcements ----------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION prebuilds.worker_announces() RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
-    RETURN false;
-COMMENT ON FUNCTION prebuilds.worker_announces() IS
-    'Whether a background worker announces the new jobs of this database, so that their writer need not: a NOTIFY '
-    'queues commits of the whole cluster one behind the other, and forbids PREPARE TRANSACTION';
-
-CREATE FUNCTION prebuilds.announce_jobs(job_ids uuid[]) RETURNS void
-    LANGUAGE plpgsql VOLATILE
+CREATE FUNCTION prebuilds.announce_queues(queue_keys bigint[]) RETURNS void
+    LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     queue record;
     payload text;
 BEGIN
+    -- Tags that differ only in form are the same announcement.
     FOR queue IN
-        SELECT DISTINCT j.organization_id, j.provisioner, prebuilds.normalized_tags(j.tags) AS tags
-        FROM prebuilds.provisioner_jobs AS j
-        WHERE j.id = ANY (job_ids) AND j.job_status = 'pending'
+        SELECT DISTINCT q.organization_id, q.provisioner, q.tags
+        FROM prebuilds.job_queues AS q
+        WHERE CASE
+                  WHEN queue_keys IS NOT NULL THEN q.queue_key = ANY (queue_keys)
+                  ELSE EXISTS (SELECT FROM prebuilds.provisioner_jobs AS j
+                               WHERE j.queue_key = q.queue_key
+                                 AND j.started_at IS NULL AND j.completed_at IS NULL AND j.canceled_at IS NULL)
+              END
     LOOP
         payload := jsonb_build_object('organization_id', queue.organization_id, 'type', queue.provisioner,
                                       'tags', queue.tags)::text;
@@ -32,46 +31,20 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION prebuilds.announce_jobs(uuid[]) IS
-    'Tells provisioners of pending jobs: NOTIFY provisioner_job_posted, once per organization, provisioner and tags, '
-    'payload {"organization_id", "type", "tags"}; above 7,000 bytes without the tags';
+COMMENT ON FUNCTION prebuilds.announce_queues(bigint[]) IS
+    'Tells provisioners of pending jobs in these queues (NULL = in any): NOTIFY provisioner_job_posted, once per '
+    'organization, provisioner and tags, payload {"organization_id", "type", "tags"}; above 7,000 bytes without the tags';
 
-CREATE FUNCTION prebuilds.rebuild_job_queues() RETURNS integer
-    LANGUAGE plpgsql VOLATILE
+CREATE FUNCTION prebuilds.announce_jobs(job_ids uuid[]) RETURNS void
+    LANGUAGE sql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    added integer;
-BEGIN
-    -- From key to key of the index of pending jobs: cost follows the queues, not the jobs.
-    WITH RECURSIVE pending (queue_key) AS (
-        (SELECT j.queue_key FROM prebuilds.provisioner_jobs AS j
-         WHERE j.started_at IS NULL AND j.completed_at IS NULL AND j.canceled_at IS NULL
-         ORDER BY j.queue_key LIMIT 1)
-        UNION ALL
-        SELECT (SELECT j.queue_key FROM prebuilds.provisioner_jobs AS j
-                WHERE j.queue_key > p.queue_key
-                  AND j.started_at IS NULL AND j.completed_at IS NULL AND j.canceled_at IS NULL
-                ORDER BY j.queue_key LIMIT 1)
-        FROM pending AS p WHERE p.queue_key IS NOT NULL
-    )
-    INSERT INTO prebuilds.job_queues (queue_key, organization_id, provisioner, owner, tags)
-    SELECT p.queue_key, j.organization_id, j.provisioner, t.tags ->> 'owner', t.tags
-    FROM pending AS p
-    CROSS JOIN LATERAL (
-        SELECT j.organization_id, j.provisioner, j.tags FROM prebuilds.provisioner_jobs AS j
-        WHERE j.queue_key = p.queue_key AND j.started_at IS NULL AND j.completed_at IS NULL AND j.canceled_at IS NULL
-        LIMIT 1
-    ) AS j
-    CROSS JOIN LATERAL (SELECT prebuilds.normalized_tags(j.tags) AS tags) AS t
-    WHERE NOT EXISTS (SELECT FROM prebuilds.job_queues AS q WHERE q.queue_key = p.queue_key)
-    ON CONFLICT DO NOTHING;
-    GET DIAGNOSTICS added = ROW_COUNT;
-    RETURN added;
-END
+    SELECT prebuilds.announce_queues(array_agg(DISTINCT j.queue_key))
+    FROM prebuilds.provisioner_jobs AS j
+    WHERE j.id = ANY (job_ids) AND j.job_status = 'pending'
+    HAVING count(*) > 0
 $$;
-COMMENT ON FUNCTION prebuilds.rebuild_job_queues() IS
-    'Adds the queues of pending jobs that were loaded with triggers off; returns how many were missing';
+COMMENT ON FUNCTION prebuilds.announce_jobs(uuid[]) IS 'Tells provisioners of those of these jobs that are pending';
 
 -- Daemons ----------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,464 @@
+#include "worker/worker.hpp"
+
+#include "core/backoff.hpp"
+#include "pg/compat.hpp"
+#include "pg/gucs.hpp"
+#include "pg/spi.hpp"
+#include "pg/transaction.hpp"
+#include "reconciler/pass.hpp"
+#include "worker/extension.hpp"
+#include "worker/locks.hpp"
+#include "worker/shmem.hpp"
+
+namespace prebuilds::worker {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+// Passes begin at least that far apart: changes that come in between are one pass.
+constexpr Clock::duration merge_window = 10ms;
+// How long a pass may make those after it wait, so that the worker is no more than half busy.
+constexpr Clock::duration longest_rest = 50ms;
+// Waiting for the pass lock begins so short because whoever wakes the worker at commit may hold it a moment longer.
+constexpr Clock::duration shortest_lock_retry = 1ms;
+constexpr Clock::duration longest_lock_retry = 256ms;
+constexpr Clock::duration busy_extension_retry = 200ms;
+constexpr Clock::duration housekeeping_interval = 1min;
+// A row that a pass found locked may be free again without a change that would wake the worker.
+constexpr core::Duration conflict_retry = 1s;
+// When time alone was expected to change something and did not.
+constexpr core::Duration idle_due_retry = 1s;
+
+constinit pg::Statement announce_queues("SELECT prebuilds.announce_queues($1)", INT8ARRAYOID);
+constinit pg::Statement reap_jobs("SELECT count(*) FROM prebuilds.reap_jobs(pg_catalog.clock_timestamp())");
+
+constinit Oid my_database = InvalidOid;
+constinit Ending my_ending = Ending::failed;
+
+core::Instant wall_clock() { return pg::to_instant(GetCurrentTimestamp()); }
+
+// f(Slot &) for the slot of this worker, when there is shared memory.
+template <class F>
+void with_my_slot(F &&f) {
+  if (!available()) return;
+  with_shared([&](Shared &shared) {
+    if (Slot *slot = find_slot(shared, my_database); slot != nullptr) f(*slot);
+  });
+}
+
+bool told_to_go() {
+  return available() && with_shared([](Shared &shared) {
+           const Slot *slot = find_slot(shared, my_database);
+           return slot == nullptr || slot->stopped || is_held(shared, my_database);
+         });
+}
+
+// PostgreSQL runs exit callbacks backwards: registered before the connection is made, this one comes when the last
+// transaction has been rolled back and its locks are free.
+void detach(int, Datum) noexcept {
+  pg::callback([] {
+    const bool gone = with_shared([](Shared &shared) {
+      Slot *slot = find_slot(shared, my_database);
+      if (slot == nullptr || slot->pid != MyProcPid) return false;
+      slot->pid = 0;
+      slot->latch = nullptr;
+      slot->ended = true;
+      slot->ending = my_ending;
+      wake_launcher(shared);
+      return true;
+    });
+    if (gone) ConditionVariableBroadcast(&detail::shared->worker_gone);
+  });
+}
+
+// Takes the slot of the database. False: this worker is not wanted any more, or there is one already.
+bool attach() {
+  if (!available()) return true;
+  pg::call([] { before_shmem_exit(detach, Datum{0}); });
+  return with_shared([](Shared &shared) {
+    Slot *slot = obtain_slot(shared, my_database);
+    if (slot == nullptr || slot->pid != 0) return false;
+    slot->starting = false;
+    slot->phase = Phase::starting;
+    slot->phase_since = GetCurrentTimestamp();
+    if (slot->stopped || is_held(shared, my_database)) {
+      slot->ended = true;
+      slot->ending = Ending::told;
+      return false;
+    }
+    slot->pid = MyProcPid;
+    slot->latch = MyLatch;
+    slot->ended = false;
+    slot->wake.presets.clear();  // the first pass is a sweep
+    return true;
+  });
+}
+
+void set_override(const char *name, const char *value) {
+  pg::call([&] {
+    if (GetConfigOption(name, /* missing_ok = */ true, /* restrict_privileged = */ false) != nullptr)
+      SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
+  });
+}
+
+// What ALTER DATABASE and postgresql.conf may set for sessions must not change or stop what the worker does.
+void override_session_settings() {
+  set_override("application_name", worker_type);
+  set_override("default_transaction_read_only", "off");
+  set_override("default_transaction_isolation", "read committed");
+  set_override("default_transaction_deferrable", "off");
+  set_override("session_replication_role", "origin");
+  set_override("row_security", "on");
+  set_override("search_path", "pg_catalog, pg_temp");
+  set_override("jit", "off");
+  set_override("statement_timeout", "0");
+  set_override("transaction_timeout", "0");
+  set_override("idle_in_transaction_session_timeout", "0");
+  set_override("idle_session_timeout", "0");
+  // A pass waits for no row, but may meet a table that someone has locked.
+  set_override("lock_timeout", "10s");
+}
+
+// Lets a shutdown end the worker. A cancel that comes between two transactions has nothing to cancel.
+void handle_interrupts_while_idle() {
+  pg::call([] {
+    QueryCancelHoldoffCount = QueryCancelHoldoffCount + 1;
+    CHECK_FOR_INTERRUPTS();
+    QueryCancelPending = false;
+    QueryCancelHoldoffCount = QueryCancelHoldoffCount - 1;
+  });
+}
+
+class Worker {
+ public:
+  explicit Worker(MemoryContext context) : context_(context) {}
+
+  // Finds its place in the database; what keeps it from working there.
+  std::optional<Ending> begin();
+  Ending run();
+
+ private:
+  using TimePoint = Clock::time_point;
+
+  std::optional<Ending> turn();
+  std::optional<Ending> leave_if_not_here(Presence presence);
+  void finish_pass(const reconciler::WorkerTurn &done, bool sweep, TimePoint began, core::Instant began_at);
+  void fail(const pg::SqlError &error);
+  void report(std::string &known, const char *what, const pg::SqlError &error);
+  void keep_house();
+  void announce(std::span<const std::int64_t> queues, bool all);
+  void follow_reload();
+  void sleep_until(TimePoint when);
+  void show(Phase phase);
+
+  bool due_reached() const { return next_due_ && wall_clock() >= *next_due_; }
+  TimePoint next_turn() const;
+
+  MemoryContext context_;  // current between transactions, reset after each turn
+  TimePoint next_sweep_{};
+  TimePoint next_housekeeping_{};
+  TimePoint not_before_{};                  // no pass begins earlier
+  std::optional<core::Instant> next_due_;   // when time alone changes something
+  WakeSet kept_;                            // taken from the slot, not dealt with yet
+  Clock::duration lock_retry_ = shortest_lock_retry;
+  int failures_ = 0;                        // of passes, in a row
+  std::string pass_problem_;                // the last error of a pass that was logged; empty: none since
+  std::string housekeeping_problem_;
+  std::optional<std::string> standstill_;   // why no pass acts: disabled, held or paused
+};
+
+std::optional<Ending> Worker::begin() {
+  Presence presence = Presence::gone;
+  bool alone = false;
+  const auto error = pg::run_transaction("starting", XACT_READ_COMMITTED, context_, [&] {
+    presence = lock_extension();
+    alone = try_worker_lock();
+  });
+  if (error && told_to_go()) return Ending::told;
+  if (error) throw *error;
+  if (!alone)
+    throw pg::SqlError(ERRCODE_OBJECT_IN_USE,
+                       std::string("another worker serves database \"") + MyBgworkerEntry->bgw_extra + "\"");
+  if (presence == Presence::gone) {
+    ereport(DEBUG1, (errmsg("there is no extension pg_prebuilds in database \"%s\"", MyBgworkerEntry->bgw_extra)));
+    return Ending::no_extension;
+  }
+  if (const auto ending = leave_if_not_here(presence)) return ending;
+  ereport(LOG, (errmsg("pg_prebuilds worker for database \"%s\" started", MyBgworkerEntry->bgw_extra)));
+  return std::nullopt;
+}
+
+Ending Worker::run() {
+  for (;;) {
+    handle_interrupts_while_idle();
+    if (told_to_go()) return Ending::told;
+    follow_reload();
+    const TimePoint now = Clock::now();
+    const TimePoint turn_at = next_turn();
+    if (now >= turn_at) {
+      if (const auto ending = turn()) return *ending;
+    } else if (now >= next_housekeeping_) {
+      keep_house();
+    } else {
+      sleep_until(std::min(turn_at, next_housekeeping_));
+    }
+  }
+}
+
+Worker::TimePoint Worker::next_turn() const {
+  bool woken = !kept_.empty();
+  with_my_slot([&](const Slot &slot) { woken = woken || !slot.wake.empty(); });
+  TimePoint when = next_sweep_;
+  if (woken) {
+    when = TimePoint::min();
+  } else if (next_due_) {
+    // At least as far away as the clock on the wall says, which may be set back and forth.
+    const core::Duration wait = core::elapsed(wall_clock(), *next_due_);
+    if (wait < std::chrono::hours(24)) when = std::min(when, Clock::now() + wait);
+  }
+  return std::max(when, not_before_);
+}
+
+std::optional<Ending> Worker::turn() {
+  with_my_slot([&](Slot &slot) {
+    kept_.merge(slot.wake);
+    slot.wake.clear();
+  });
+  const TimePoint began = Clock::now();
+  const core::Instant began_at = wall_clock();
+  const bool sweep = began >= next_sweep_ || due_reached() || kept_.presets.everything();
+  const std::vector<core::Uuid> presets(kept_.presets.items().begin(), kept_.presets.items().end());
+  const std::vector<std::int64_t> queues(kept_.job_queues.items().begin(), kept_.job_queues.items().end());
+  const bool all_queues = kept_.job_queues.everything();
+  const bool jobs_posted = !kept_.job_queues.empty();
+  const std::string activity = sweep             ? "full sweep"
+                               : presets.empty() ? "announcing jobs"
+                                                 : "pass over " + std::to_string(presets.size()) + " presets";
+
+  show(Phase::running);
+  Presence presence = Presence::gone;
+  std::optional<reconciler::WorkerTurn> done;
+  const auto error = pg::run_transaction(activity.c_str(), XACT_REPEATABLE_READ, context_, [&] {
+    presence = lock_extension();
+    if (presence != Presence::here) return;
+    if (sweep || !presets.empty()) done = reconciler::worker_pass(sweep ? std::span<const core::Uuid>{} : presets);
+    if (jobs_posted) announce(queues, all_queues);
+  });
+
+  if (!error && presence == Presence::busy) {
+    not_before_ = Clock::now() + busy_extension_retry;
+  } else if (!error && presence != Presence::here) {
+    return leave_if_not_here(presence);
+  } else if (error) {
+    if (told_to_go()) return Ending::told;
+    fail(*error);
+    // What a failing pool keeps from working must not keep other people's jobs waiting.
+    if (jobs_posted && !pg::run_transaction("announcing jobs", XACT_READ_COMMITTED, context_,
+                                            [&] { announce(queues, all_queues); }))
+      kept_.job_queues.clear();
+  } else {
+    kept_.job_queues.clear();
+    if (done) finish_pass(*done, sweep, began, began_at);
+  }
+  show(failures_ > 0 ? Phase::failing : Phase::idle);
+  pg::call([&] { pgstat_report_stat(/* force = */ sweep); });
+  MemoryContextReset(context_);
+  return std::nullopt;
+}
+
+std::optional<Ending> Worker::leave_if_not_here(Presence presence) {
+  const char *database = MyBgworkerEntry->bgw_extra;
+  if (presence == Presence::gone) {
+    ereport(LOG, (errmsg("pg_prebuilds worker for database \"%s\" ends: the extension was dropped", database)));
+    return Ending::no_extension;
+  }
+  if (presence == Presence::unknown_version) {
+    ereport(LOG, (errmsg("pg_prebuilds worker for database \"%s\" ends: it is made for version %s of the extension",
+                         database, PREBUILDS_VERSION),
+                  errhint("Run ALTER EXTENSION pg_prebuilds UPDATE, or restart the server if it runs an older library.")));
+    return Ending::unknown_version;
+  }
+  return std::nullopt;
+}
+
+void Worker::finish_pass(const reconciler::WorkerTurn &done, bool sweep, TimePoint began, core::Instant began_at) {
+  const TimePoint now = Clock::now();
+  if (!done.stats.lock_acquired) {
+    not_before_ = now + lock_retry_;
+    lock_retry_ = std::min(lock_retry_ * 2, longest_lock_retry);
+    return;
+  }
+  lock_retry_ = shortest_lock_retry;
+  not_before_ = std::max(began + merge_window, now + std::min(now - began, longest_rest));
+  kept_.presets.clear();
+  if (sweep) {
+    next_sweep_ = began + std::chrono::milliseconds(pg::guc::reconciliation_interval_ms);
+    next_due_ = std::nullopt;
+  }
+  auto expect = [&](core::Instant when) { next_due_ = next_due_ ? std::min(*next_due_, when) : when; };
+  const bool did_something = done.stats.created + done.stats.deleted + done.stats.canceled > 0;
+  if (done.next_due)
+    expect(did_something ? *done.next_due : std::max(*done.next_due, core::later(began_at, idle_due_retry)));
+  if (done.stats.conflicts > 0) expect(core::later(began_at, conflict_retry));
+
+  if (failures_ > 0) {
+    ereport(LOG, (errmsg("pg_prebuilds worker for database \"%s\" has recovered", MyBgworkerEntry->bgw_extra)));
+    failures_ = 0;
+    pass_problem_.clear();
+  }
+  if (done.standstill != standstill_) {
+    standstill_ = done.standstill;
+    ereport(LOG, (errmsg("reconciliation in database \"%s\" %s", MyBgworkerEntry->bgw_extra,
+                         standstill_ ? ("is " + *standstill_).c_str() : "goes on")));
+  }
+  with_my_slot([&](Slot &slot) {
+    slot.last_pass = pg::to_timestamptz(began_at);
+    slot.last_stats = done.stats;
+    core::Instant next = core::later(wall_clock(), std::chrono::duration_cast<core::Duration>(next_sweep_ - now));
+    if (next_due_) next = std::min(next, *next_due_);
+    slot.next_due = pg::to_timestamptz(next);
+    slot.problem[0] = '\0';
+  });
+}
+
+void Worker::fail(const pg::SqlError &error) {
+  failures_++;
+  const core::Duration delay = core::retry_delay(failures_);
+  not_before_ = Clock::now() + delay;
+  with_my_slot([&](Slot &slot) { store_text(slot.problem, error.message); });
+  report(pass_problem_, "make its pass", error);
+}
+
+// Logs an error unless it is the one logged last.
+void Worker::report(std::string &known, const char *what, const pg::SqlError &error) {
+  if (error.message == known) return;
+  known = error.message;
+  ereport(LOG, (errcode(error.sqlstate),
+                errmsg("pg_prebuilds worker for database \"%s\" could not %s: %s", MyBgworkerEntry->bgw_extra, what,
+                       error.message.c_str()),
+                error.detail.empty() ? 0 : errdetail("%s", error.detail.c_str()),
+                error.hint.empty() ? 0 : errhint("%s", error.hint.c_str())));
+}
+
+void Worker::announce(std::span<const std::int64_t> queues, bool all) {
+  const pg::SpiSession spi;
+  announce_queues.run({all ? pg::Param(std::nullopt) : pg::Param(std::vector(queues.begin(), queues.end()))});
+}
+
+void Worker::keep_house() {
+  next_housekeeping_ = Clock::now() + housekeeping_interval;
+  show(Phase::running);
+  const auto error = pg::run_transaction("reaping jobs", XACT_READ_COMMITTED, context_, [] {
+    if (lock_extension() != Presence::here) return;
+    const pg::SpiSession spi;
+    reap_jobs.run();
+  });
+  if (!error) {
+    housekeeping_problem_.clear();
+  } else if (!told_to_go()) {
+    report(housekeeping_problem_, "reap jobs", *error);
+  }
+  show(failures_ > 0 ? Phase::failing : Phase::idle);
+  MemoryContextReset(context_);
+}
+
+void Worker::follow_reload() {
+  if (!ConfigReloadPending) return;
+  ConfigReloadPending = false;
+  pg::call([] { ProcessConfigFile(PGC_SIGHUP); });
+  next_sweep_ = {};  // any setting may change what the pools need
+}
+
+void Worker::sleep_until(TimePoint when) {
+  static const uint32 event = pg::call([] { return pg::wait_event("PrebuildsWorkerMain"); });
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(when - Clock::now());
+  pg::call([&] {
+    WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, std::max<long>(wait.count(), 0), event);
+    ResetLatch(MyLatch);
+  });
+}
+
+void Worker::show(Phase phase) {
+  with_my_slot([&](Slot &slot) {
+    slot.phase = phase;
+    slot.phase_since = GetCurrentTimestamp();
+  });
+}
+
+}  // namespace
+
+BackgroundWorker worker_registration(Oid database, const char *name) {
+  BackgroundWorker worker;
+  std::memset(&worker, 0, sizeof worker);
+  worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+  worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+  // Whether there should be another one is for the launcher to say: the database may be gone.
+  worker.bgw_restart_time = BGW_NEVER_RESTART;
+  worker.bgw_main_arg = ObjectIdGetDatum(database);
+  worker.bgw_notify_pid = MyProcPid;
+  strlcpy(worker.bgw_library_name, "pg_prebuilds", BGW_MAXLEN);
+  strlcpy(worker.bgw_function_name, "prebuilds_worker_main", BGW_MAXLEN);
+  strlcpy(worker.bgw_type, worker_type, BGW_MAXLEN);
+  strlcpy(worker.bgw_name, worker_type, BGW_MAXLEN);
+  strlcpy(worker.bgw_extra, name, BGW_EXTRALEN);
+  return worker;
+}
+
+bool wait_for_worker_to_go(Oid database, std::chrono::seconds limit) {
+  static const uint32 event = pg::call([] { return pg::wait_event("PrebuildsWorkerStop"); });
+  const auto deadline = Clock::now() + limit;
+  Clock::time_point next_cancel{};
+  bool gone = false;
+  for (;;) {
+    pid_t pid = 0;
+    const bool cancel = Clock::now() >= next_cancel;
+    with_shared([&](Shared &shared) {
+      Slot *slot = find_slot(shared, database);
+      pid = slot == nullptr ? 0 : slot->pid;
+      if (pid == 0 || !cancel) return;
+      kill(pid, SIGINT);  // under the lock: the process cannot be gone, and its id another's
+      wake_worker(*slot);
+    });
+    if (cancel) next_cancel = Clock::now() + 1s;
+    gone = pid == 0;
+    if (gone || Clock::now() >= deadline) break;
+    pg::call([&] { ConditionVariableTimedSleep(&detail::shared->worker_gone, 100, event); });
+  }
+  pg::call([] { ConditionVariableCancelSleep(); });
+  return gone;
+}
+
+}  // namespace prebuilds::worker
+
+extern "C" {
+
+PGDLLEXPORT void prebuilds_worker_main(Datum database);
+
+void prebuilds_worker_main(Datum database) {
+  prebuilds::pg::entry([&] {
+    using namespace prebuilds::worker;
+    // Unlike the default handler, die() respects critical sections.
+    pqsignal(SIGTERM, die);
+    pqsignal(SIGINT, SIG_IGN);  // nothing to cancel yet
+    pqsignal(SIGHUP, SignalHandlerForConfigReload);
+    BackgroundWorkerUnblockSignals();
+
+    my_database = DatumGetObjectId(database);
+    if (!attach()) return Datum{0};
+    prebuilds::pg::call([] { BackgroundWorkerInitializeConnectionByOid(my_database, InvalidOid, 0); });
+    pqsignal(SIGINT, StatementCancelHandler);
+    override_session_settings();
+    const MemoryContext context = prebuilds::pg::call(
+        [] { return AllocSetContextCreate(TopMemoryContext, "pg_prebuilds worker turn", ALLOCSET_DEFAULT_SIZES); });
+    MemoryContextSwitchTo(context);
+
+    Worker worker(context);
+    const auto ending = worker.begin();
+    my_ending = ending ? *ending : worker.run();
+    return Datum{0};
+  });
+}
+
+}  // extern "C"
