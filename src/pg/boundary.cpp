@@ -68,8 +68,11 @@ void detail::raise(Pending pending) noexcept {
 
 void detail::log_and_clear(Pending pending) noexcept {
   if (pending.in_flight) {
-    EmitErrorReport();
+    ErrorData *error = CopyErrorData();
     FlushErrorState();
+    error->elevel = LOG;  // as an ERROR it would reach the client in the middle of an answer
+    ThrowErrorData(error);
+    FreeErrorData(error);
     return;
   }
   ereport(LOG, (errcode(pending.sqlstate),

@@ -8,7 +8,8 @@
 namespace prebuilds::pg {
 
 // Runs f in a subtransaction. An error of PostgreSQL or of ours rolls it back and is returned; a cancel or a
-// shutdown (class 57) is not for us to swallow and goes on as an exception.
+// shutdown (class 57) is not for us to swallow and goes on as an exception, as does any other exception. None of
+// them leaves the subtransaction open: PostgreSQL would take it for a savepoint of the user's.
 template <class F>
 std::optional<SqlError> in_subtransaction(F &&f) {
   const MemoryContext context = CurrentMemoryContext;
@@ -30,6 +31,9 @@ std::optional<SqlError> in_subtransaction(F &&f) {
     error = take_error_in_flight(context);
   } catch (const SqlError &ours) {
     error = ours;
+  } catch (...) {
+    leave([] { RollbackAndReleaseCurrentSubTransaction(); });
+    throw;
   }
   leave([] { RollbackAndReleaseCurrentSubTransaction(); });
   if (ERRCODE_TO_CATEGORY(error->sqlstate) == ERRCODE_OPERATOR_INTERVENTION) throw *error;
