@@ -46,6 +46,43 @@ AS $$
 $$;
 COMMENT ON FUNCTION prebuilds.announce_jobs(uuid[]) IS 'Tells provisioners of those of these jobs that are pending';
 
+CREATE FUNCTION prebuilds.rebuild_job_queues() RETURNS integer
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    added integer;
+BEGIN
+    -- From key to key of the index of pending jobs: cost follows the queues, not the jobs.
+    WITH RECURSIVE pending (queue_key) AS (
+        (SELECT j.queue_key FROM prebuilds.provisioner_jobs AS j
+         WHERE j.started_at IS NULL AND j.completed_at IS NULL AND j.canceled_at IS NULL
+         ORDER BY j.queue_key LIMIT 1)
+        UNION ALL
+        SELECT (SELECT j.queue_key FROM prebuilds.provisioner_jobs AS j
+                WHERE j.queue_key > p.queue_key
+                  AND j.started_at IS NULL AND j.completed_at IS NULL AND j.canceled_at IS NULL
+                ORDER BY j.queue_key LIMIT 1)
+        FROM pending AS p WHERE p.queue_key IS NOT NULL
+    )
+    INSERT INTO prebuilds.job_queues (queue_key, organization_id, provisioner, owner, tags)
+    SELECT p.queue_key, j.organization_id, j.provisioner, t.tags ->> 'owner', t.tags
+    FROM pending AS p
+    CROSS JOIN LATERAL (
+        SELECT j.organization_id, j.provisioner, j.tags FROM prebuilds.provisioner_jobs AS j
+        WHERE j.queue_key = p.queue_key AND j.started_at IS NULL AND j.completed_at IS NULL AND j.canceled_at IS NULL
+        LIMIT 1
+    ) AS j
+    CROSS JOIN LATERAL (SELECT prebuilds.normalized_tags(j.tags) AS tags) AS t
+    WHERE NOT EXISTS (SELECT FROM prebuilds.job_queues AS q WHERE q.queue_key = p.queue_key)
+    ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS added = ROW_COUNT;
+    RETURN added;
+END
+$$;
+COMMENT ON FUNCTION prebuilds.rebuild_job_queues() IS
+    'Adds the queues of pending jobs that were loaded with triggers off; returns how many were missing';
+
 -- Daemons ----------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION prebuilds.sign_of_life(daemon_id uuid, now timestamptz) RETURNS prebuilds.provisioner_daemons
