@@ -15,7 +15,7 @@ sub start_node
     my ($name, @lines) = @_;
     my $node = PostgreSQL::Test::Cluster->new($name);
     $node->init;
-    $node->append_conf('postgresql.conf', join("\n", "shared_preload_libraries = 'pg_prebuilds'", @lines));
+    $node->append_conf('postgresql.conf', join("\n", "shared_preload_libraries = 'pg_prebuilds'", 'max_worker_processes = 32', @lines));
     $node->start;
     return $node;
 }

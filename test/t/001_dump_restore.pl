@@ -8,13 +8,14 @@ use Test::More;
 
 my $node = start_node('main');
 my $dump = "$PostgreSQL::Test::Utils::tmp_check/production";
+# Not prebuilds_resume(): that would release what is held as well.
+my $unpause = q{UPDATE prebuilds.site_configs SET value = '{"reconciliation_paused": false}' WHERE key = 'prebuilds_settings'};
 my $sample = dirname(__FILE__) . '/../lib/sample_rows.sql';
 
 $node->safe_psql('postgres', 'CREATE DATABASE production');
-# Off while the rows are counted, so that no pass adds any; the library and its launcher are there.
-$node->safe_psql('postgres', 'ALTER DATABASE production SET prebuilds.enabled = off');
 $node->safe_psql('production', 'CREATE EXTENSION pg_prebuilds');
-$node->safe_psql('production', "SELECT prebuilds_pause('sample rows are counted')");
+# No worker while rows are counted: it would add some.
+$node->safe_psql('production', "SELECT prebuilds_worker_stop('rows are counted'), prebuilds_pause('rows are counted')");
 $node->safe_psql('production', "\\i $sample");
 
 my $rows = rows_of_tables($node, 'production');
@@ -25,7 +26,7 @@ sub held
     my ($database, $how) = @_;
     is($node->safe_psql($database, 'SELECT paused, lock_acquired AND created + deleted + canceled > 0 FROM prebuilds_reconcile_all()'),
         't|f', "$how: no pass");
-    is($node->safe_psql($database, q{SELECT count(*) FROM prebuilds_acquire_job('00000000-0000-4000-8000-000000000020', 10)}),
+    is($node->safe_psql($database, q{SELECT count(*) FROM prebuilds_acquire_job(prebuilds_register_provisioner('acme', 'p2'), 10)}),
         '0', "$how: no job is handed out");
     is($node->safe_psql($database, 'SELECT count(*) FROM prebuilds_reap_jobs()'), '0', "$how: no job is reaped");
     like($node->safe_psql($database, 'SELECT problem FROM prebuilds_status()'), qr/held/, "$how: the status says why");
@@ -56,9 +57,10 @@ my %ways = (
         [ 'pg_dump', '-Fc', '-f', "$dump.custom", 'production' ],
         sub { [ 'pg_restore', '--exit-on-error', '-d', $_[0], "$dump.custom" ] },
     ],
-    parallel => [
+    # pg_restore -j knows no order among the tables of an extension, whose references exist from the start.
+    directory => [
         [ 'pg_dump', '-Fd', '-j', '2', '-f', "$dump.directory", 'production' ],
-        sub { [ 'pg_restore', '--exit-on-error', '-j', '2', '-d', $_[0], "$dump.directory" ] },
+        sub { [ 'pg_restore', '--exit-on-error', '-d', $_[0], "$dump.directory" ] },
     ],
 );
 for my $way (sort keys %ways)
@@ -72,26 +74,36 @@ for my $way (sort keys %ways)
         VALUES ('00000000-0000-4000-8000-000000000031', 'after') RETURNING id > 1}),
         't',
         "$way: the sequence goes on");
-    $node->safe_psql("restored_$way", "UPDATE prebuilds.site_configs SET value = '{\"reconciliation_paused\": false}' WHERE key = 'prebuilds_settings'");
+    $node->safe_psql("restored_$way", $unpause);
     held("restored_$way", $way);
 }
 resumes('restored_plain', 'plain');
 
-# ---- data only, into an installation that was made for it ----
-$node->safe_psql('postgres', 'CREATE DATABASE data_only');
-$node->safe_psql('data_only', 'CREATE EXTENSION pg_prebuilds');
-$node->safe_psql('data_only', 'DELETE FROM prebuilds.site_configs');
-$node->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '-d', 'data_only', "$dump.custom" ], 'data only: restore');
-is(rows_of_tables($node, 'data_only'), $rows, 'data only: every row is there');
+# ---- data only, into an installation that was made for it, which is not held ----
+for my $triggers ('with triggers', 'without triggers')
+{
+    my $database = $triggers =~ s/ /_/r;
+    $node->safe_psql('postgres', "CREATE DATABASE $database");
+    $node->safe_psql($database, 'CREATE EXTENSION pg_prebuilds');
+    $node->safe_psql($database, "SELECT prebuilds_worker_stop('rows are counted')");
+    $node->command_ok(
+        [
+            'pg_restore', '--exit-on-error', '--data-only', ($triggers eq 'without triggers' ? '--disable-triggers' : ()),
+            '-d', $database, "$dump.custom"
+        ],
+        "data only, $triggers: restore");
+    is(rows_of_tables($node, $database), $rows, "data only, $triggers: every row is there");
+    resumes($database, "data only, $triggers");
+}
 
 # ---- a copy, with the worker of the original running ----
-$node->safe_psql('production', "UPDATE prebuilds.site_configs SET value = '{\"reconciliation_paused\": false}' WHERE key = 'prebuilds_settings'");
+$node->safe_psql('production', $unpause);
+$node->safe_psql('production', 'SELECT prebuilds_worker_start()');
 $node->safe_psql('postgres', 'CREATE DATABASE staging TEMPLATE production');
 held('staging', 'copy');
 resumes('staging', 'copy');
 
 # ---- the original is not held, under any name ----
-$node->safe_psql('postgres', 'ALTER DATABASE production RESET prebuilds.enabled');
 $node->safe_psql('postgres', 'ALTER DATABASE production RENAME TO renamed');
 $node->poll_query_until('renamed', 'SELECT lock_acquired AND NOT paused FROM prebuilds_reconcile_all()');
 is($node->safe_psql('renamed', 'SELECT count(*) FROM prebuilds.live_prebuilds'), '2', 'the original goes on');
