@@ -90,12 +90,15 @@ const char *name_of(core::PrebuildStatus status) {
   return "";
 }
 
-void add_status(pg::ResultSet &result, const core::PresetPlan &plan) {
+void add_status(pg::ResultSet &result, const core::PresetPlan &plan, const std::optional<std::string> &standstill) {
   const core::PresetSnapshot &preset = *plan.preset;
   const core::Decision &decision = plan.decision;
   const core::State &state = decision.state;
-  std::optional<std::string_view> problem;
+  std::optional<std::string> problem;
   if (!decision.problem.empty()) problem = decision.problem;
+  if (standstill == "held")
+    problem = "held: this database was restored or copied, prebuilds_resume() releases it" +
+              (problem ? "; " + *problem : std::string());
   result.add({preset.organization_name, preset.template_name, preset.template_version_name, preset.name, preset.id,
               preset.active(), state.desired, name_of(state.desired_source), state.actual, state.eligible,
               state.expired, state.extraneous, state.starting, state.stopping, state.deleting,
@@ -159,11 +162,7 @@ PGDLLEXPORT Datum prebuilds_plan(PG_FUNCTION_ARGS) {
 
 PGDLLEXPORT Datum prebuilds_status(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
-    return show(
-        fcinfo, [](core::Instant) { return reconciler::presets_to_show(); },
-        [](pg::ResultSet &result, const core::PresetPlan &plan, const std::optional<std::string> &) {
-          add_status(result, plan);
-        });
+    return show(fcinfo, [](core::Instant) { return reconciler::presets_to_show(); }, add_status);
   });
 }
 
