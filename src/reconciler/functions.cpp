@@ -148,7 +148,8 @@ PGDLLEXPORT Datum prebuilds_reconcile_preset(PG_FUNCTION_ARGS) {
     const core::Uuid preset = pg::to_uuid(PG_GETARG_DATUM(0));
     const core::Instant now = instant_of(fcinfo, 1);
     if (select_preset.run({preset}).empty())
-      throw pg::SqlError(ERRCODE_NO_DATA_FOUND, "there is no preset with id " + pg::to_text(preset));
+      throw pg::SqlError(ERRCODE_NO_DATA_FOUND, "preset " + pg::to_text(preset) + " does not exist", {},
+                         "Pass the id of a preset of this database.");
     add(result, reconciler::pass_in_transaction(preset, now));
     return Datum{0};
   });

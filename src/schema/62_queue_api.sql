@@ -133,8 +133,8 @@ DECLARE
     holder text;
     lost uuid[];
 BEGIN
-    IF organization IS NULL THEN
-        PERFORM prebuilds.refuse_null('organization');
+    IF coalesce(organization, '') = '' THEN
+        PERFORM prebuilds.require_name('organization', organization);
     ELSIF provisioners IS NULL THEN
         PERFORM prebuilds.refuse_null('provisioners');
     ELSIF tags IS NULL THEN
