@@ -1,14 +1,15 @@
-#include <set>
+#include <map>
 
 #include "pg/spi.hpp"
 #include "read_model/read_model.hpp"
+#include "worker/wakeup.hpp"
 
 namespace prebuilds::read_model {
 
 namespace {
 
 constinit pg::Statement lock_rows(R"sql(
-  SELECT l.workspace_id
+  SELECT l.workspace_id, l.preset_id
     FROM prebuilds.live_prebuilds l
    WHERE l.workspace_id = ANY ($1)
    ORDER BY l.workspace_id
@@ -38,7 +39,7 @@ constinit pg::Statement write_rows(R"sql(
          worker_assigned = excluded.worker_assigned,
          ready = excluded.ready
    WHERE l.* IS DISTINCT FROM excluded.*
-  RETURNING l.workspace_id, l.xmax <> 0 AS updated
+  RETURNING l.workspace_id, l.xmax <> 0 AS updated, l.preset_id, l.job_status = 'running' AS taken
 )sql",
                                    UUIDARRAYOID);
 
@@ -46,6 +47,7 @@ constinit pg::Statement delete_rows(R"sql(
   DELETE FROM prebuilds.live_prebuilds l
    WHERE l.workspace_id = ANY ($1)
      AND NOT EXISTS (SELECT FROM prebuilds.live_prebuild_definitions d WHERE d.workspace_id = l.workspace_id)
+  RETURNING l.preset_id
 )sql",
                                     UUIDARRAYOID);
 
@@ -56,19 +58,33 @@ constinit pg::Statement rows_that_differ(R"sql(
    WHERE ROW (l.*) IS DISTINCT FROM ROW (d.*)
 )sql");
 
+// The pool that a row belongs or belonged to has changed.
+void note(const std::optional<core::Uuid> &preset) {
+  if (preset) worker::note_changed(*preset);
+}
+
 }  // namespace
 
 void derive(const std::vector<core::Uuid> &workspaces) {
   for (bool again = true; again;) {
     again = false;
-    std::set<core::Uuid> locked;
-    lock_rows.run({workspaces}).each([&](pg::Row &row) { locked.insert(row.uuid()); });
+    std::map<core::Uuid, std::optional<core::Uuid>> locked;  // the pools that they were in
+    lock_rows.run({workspaces}).each([&](pg::Row &row) {
+      const core::Uuid workspace = row.uuid();
+      locked.emplace(workspace, row.optional_uuid());
+    });
     write_rows.run({workspaces}).each([&](pg::Row &row) {
       const core::Uuid workspace = row.uuid();
+      const bool updated = row.boolean();
+      const auto preset = row.optional_uuid();
+      const bool taken = row.boolean();
+      const auto before = locked.find(workspace);
       // Another session inserted this row after we looked: what we wrote over it may be older than what it saw.
-      if (row.boolean() && !locked.contains(workspace)) again = true;
+      if (updated && before == locked.end()) again = true;
+      if (!taken) note(preset);  // a job that a provisioner takes leaves the pool as it is
+      if (before != locked.end() && before->second != preset) note(before->second);
     });
-    if (!locked.empty()) delete_rows.run({workspaces});
+    if (!locked.empty()) delete_rows.run({workspaces}).each([](pg::Row &row) { note(row.optional_uuid()); });
   }
 }
 

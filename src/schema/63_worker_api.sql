@@ -34,8 +34,53 @@ COMMENT ON FUNCTION @extschema@.prebuilds_worker_status() IS
     'last pass that had the lock began, elapsed to paused = what it did; next_due = when the next pass comes at the '
     'latest; lock_holder_pid = who is in a pass now; concurrency = writers of a pass; problem = the last pass''s error';
 
+-- Wake-ups ---------------------------------------------------------------------------------------------------------
+-- What happens to workspaces and jobs comes by the read model. These are for what a pool should be like.
+
 CREATE FUNCTION prebuilds.note_changed(preset_id uuid) RETURNS void
-    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL RESTRICTED
+    LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'prebuilds_note_changed';
 COMMENT ON FUNCTION prebuilds.note_changed(uuid) IS
-    'Wakes the worker when this transaction commits, to look at this preset; NULL = at all of them';
+    'Wakes the worker when this transaction commits, to look at this preset';
+
+CREATE FUNCTION prebuilds.note_changed_preset() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'prebuilds_note_changed_preset';
+COMMENT ON FUNCTION prebuilds.note_changed_preset() IS
+    'Wakes the worker for the preset that the row has in the column that is the trigger''s argument';
+
+CREATE FUNCTION prebuilds.note_changed_settings() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'prebuilds_note_changed_settings';
+COMMENT ON FUNCTION prebuilds.note_changed_settings() IS 'Wakes the worker for a full sweep';
+
+CREATE FUNCTION prebuilds.note_changed_template() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM prebuilds.note_changed(p.id)
+    FROM prebuilds.template_version_presets AS p
+    WHERE p.template_version_id IN (OLD.active_version_id, NEW.active_version_id);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION prebuilds.note_changed_template() IS
+    'Wakes the worker for the presets of the version that was active and of the one that is';
+
+CREATE TRIGGER note_changed_template AFTER UPDATE ON prebuilds.templates
+    FOR EACH ROW
+    WHEN ((OLD.active_version_id, OLD.deleted, OLD.deprecated)
+          IS DISTINCT FROM (NEW.active_version_id, NEW.deleted, NEW.deprecated))
+    EXECUTE FUNCTION prebuilds.note_changed_template();
+CREATE TRIGGER note_changed_preset AFTER INSERT OR UPDATE ON prebuilds.template_version_presets
+    FOR EACH ROW EXECUTE FUNCTION prebuilds.note_changed_preset('id');
+CREATE TRIGGER note_changed_preset AFTER INSERT OR UPDATE OR DELETE
+    ON prebuilds.template_version_preset_prebuild_schedules
+    FOR EACH ROW EXECUTE FUNCTION prebuilds.note_changed_preset('preset_id');
+CREATE TRIGGER note_changed_preset AFTER INSERT OR UPDATE OR DELETE ON prebuilds.template_version_preset_parameters
+    FOR EACH ROW EXECUTE FUNCTION prebuilds.note_changed_preset('template_version_preset_id');
+CREATE TRIGGER note_changed_settings AFTER UPDATE OR DELETE ON prebuilds.template_version_parameters
+    FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.note_changed_settings();
+CREATE TRIGGER note_changed_settings AFTER INSERT OR UPDATE OR DELETE ON prebuilds.site_configs
+    FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.note_changed_settings();
+CREATE TRIGGER note_changed_settings AFTER UPDATE ON prebuilds.installation
+    FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.note_changed_settings();

@@ -6,7 +6,6 @@
 #include "reconciler/pass_lock.hpp"
 #include "worker/locks.hpp"
 #include "worker/shmem.hpp"
-#include "worker/wakeup.hpp"
 #include "worker/worker.hpp"
 
 namespace prebuilds::worker {
@@ -216,7 +215,6 @@ extern "C" {
 PG_FUNCTION_INFO_V1(prebuilds_worker_start);
 PG_FUNCTION_INFO_V1(prebuilds_worker_stop);
 PG_FUNCTION_INFO_V1(prebuilds_worker_status);
-PG_FUNCTION_INFO_V1(prebuilds_note_changed);
 
 // prebuilds_worker_start() returns bool
 PGDLLEXPORT Datum prebuilds_worker_start(PG_FUNCTION_ARGS) {
@@ -235,18 +233,6 @@ PGDLLEXPORT Datum prebuilds_worker_stop(PG_FUNCTION_ARGS) {
 PGDLLEXPORT Datum prebuilds_worker_status(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     worker::add_status(pg::ResultSet(fcinfo));
-    return Datum{0};
-  });
-}
-
-// prebuilds.note_changed(preset_id uuid) returns void; NULL: any preset may be concerned
-PGDLLEXPORT Datum prebuilds_note_changed(PG_FUNCTION_ARGS) {
-  return pg::entry([&] {
-    if (PG_ARGISNULL(0)) {
-      worker::note_everything();
-    } else {
-      worker::note_changed(pg::to_uuid(PG_GETARG_DATUM(0)));
-    }
     return Datum{0};
   });
 }
