@@ -13,4 +13,11 @@ void derive(const std::vector<core::Uuid> &workspaces);
 // Derives every row that differs from its definition; how many did. In step with the triggers there are none.
 int rebuild();
 
+// Everything that triggers derive, read model, open flags and queues, if they have been off since the last time.
+void repair_after_triggers_were_off();
+
+// Compares up to `rows` prebuilds with their definition, others in each call, and derives what differs: nothing should,
+// but a derived table that nobody looks at is wrong one day.
+void verify_some(int rows);
+
 }  // namespace prebuilds::read_model

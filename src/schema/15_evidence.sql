@@ -81,13 +81,17 @@ CREATE TABLE prebuilds.installation (
     singleton          boolean     PRIMARY KEY DEFAULT true CHECK (singleton),
     created_at         timestamptz NOT NULL DEFAULT now(),
     created_by_restore boolean     NOT NULL,
-    database_oid       oid         NOT NULL
+    database_oid       oid         NOT NULL,
+    derived_under      text        NOT NULL DEFAULT ''
 );
 COMMENT ON TABLE prebuilds.installation IS
     'This installation, in one row. Held, that is without passes, reaper and hand-out of jobs, while created_by_restore '
     'or while database_oid is not this database: a copy of production must not delete production''s machines';
 COMMENT ON COLUMN prebuilds.installation.created_by_restore IS
     'CREATE EXTENSION ran in a restore and nobody has resumed since';
+COMMENT ON COLUMN prebuilds.installation.derived_under IS
+    'What the triggers that derive data were when all of it was last compared with its sources; see '
+    'prebuilds.deriving_triggers';
 COMMENT ON COLUMN prebuilds.installation.database_oid IS
     'The database it was created or last resumed in; another one = this database is a copy';
 

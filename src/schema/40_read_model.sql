@@ -192,3 +192,15 @@ BEGIN
     END LOOP;
 END
 $$;
+
+CREATE VIEW prebuilds.deriving_triggers AS
+SELECT coalesce(string_agg(concat_ws(' ', t.oid, t.xmin, t.tgenabled), ',' ORDER BY t.oid), '') AS state,
+       bool_or(t.tgenabled = 'D') AS off
+  FROM pg_catalog.pg_trigger AS t
+ WHERE t.tgrelid IN ('prebuilds.workspaces'::regclass, 'prebuilds.workspace_builds'::regclass,
+                     'prebuilds.provisioner_jobs'::regclass, 'prebuilds.workspace_resources'::regclass,
+                     'prebuilds.workspace_agents'::regclass)
+   AND NOT t.tgisinternal;
+COMMENT ON VIEW prebuilds.deriving_triggers IS
+    'The triggers that keep derived data in step: whoever switched one off, and on again, has changed state, because '
+    'that writes the catalog; then a pass derives everything anew';

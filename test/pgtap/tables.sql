@@ -182,7 +182,8 @@ INSERT INTO expected_columns (table_name, column_name, type, nullable, default_v
     ('preset_failures', 'message', 'text', false, NULL),
     ('installation', 'created_at', 'timestamp with time zone', false, now()::text),
     ('installation', 'created_by_restore', 'boolean', false, NULL),
-    ('installation', 'database_oid', 'oid', false, NULL);
+    ('installation', 'database_oid', 'oid', false, NULL),
+    ('installation', 'derived_under', 'text', false, '');
 
 -- Defaults are compared by value, whatever expression makes it; an id is random.
 CREATE FUNCTION pg_temp.value_of(expression text) RETURNS text LANGUAGE plpgsql STRICT AS $$
