@@ -19,6 +19,11 @@ constinit pg::Statement select_preset(R"sql(
 )sql",
                                       UUIDOID);
 
+// Even where there is nothing to write, so that nobody finds out on the day that there is.
+void require_writable(const char *function) {
+  pg::call([&] { PreventCommandIfReadOnly(function); });
+}
+
 // The argument as_of: what a call decides for. NULL: the clock, read once.
 core::Instant instant_of(FunctionCallInfo fcinfo, int argument) {
   if (PG_ARGISNULL(argument)) return pg::to_instant(GetCurrentTimestamp());
@@ -134,6 +139,7 @@ PGDLLEXPORT Datum prebuilds_reconcile_all(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     pg::ResultSet result(fcinfo);
     pg::SpiSession session;
+    require_writable("prebuilds_reconcile_all()");
     add(result, reconciler::pass_in_transaction(std::nullopt, instant_of(fcinfo, 0)));
     return Datum{0};
   });
@@ -143,6 +149,7 @@ PGDLLEXPORT Datum prebuilds_reconcile_preset(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     pg::ResultSet result(fcinfo);
     pg::SpiSession session;
+    require_writable("prebuilds_reconcile_preset()");
     if (PG_ARGISNULL(0))
       throw pg::SqlError(ERRCODE_INVALID_PARAMETER_VALUE, "preset_id is null", {}, "Give the id of a preset.");
     const core::Uuid preset = pg::to_uuid(PG_GETARG_DATUM(0));
@@ -171,6 +178,7 @@ PGDLLEXPORT Datum prebuilds_reconcile_membership(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     pg::ResultSet result(fcinfo);
     pg::SpiSession session;
+    require_writable("prebuilds_reconcile_membership()");
     pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
     for (const auto &change : reconciler::reconcile_membership(pg::to_instant(GetCurrentTimestamp())))
       result.add({change.organization, change.organization_name, change.member_added, change.group_added,
