@@ -23,7 +23,7 @@ SELECT format('CREATE TRIGGER refuse BEFORE INSERT ON workspaces FOR EACH ROW WH
 SELECT preset, action, count FROM fixture.plan();
 SELECT presets_total, presets_reconciled, created, deleted, conflicts, errors FROM prebuilds_reconcile_all(fixture.noon());
 SELECT p.name, fixture.new_prebuilds(p.name) FROM template_version_presets p ORDER BY p.name;
-SELECT f.created_at, p.name, f.sqlstate, f.message ~ '^quota of template' AS message FROM preset_failures f JOIN template_version_presets p ON p.id = f.preset_id;
+SELECT f.created_at, p.name, f.action, f.sqlstate, f.message ~ '^quota of template' AS message FROM preset_failures f JOIN template_version_presets p ON p.id = f.preset_id;
 SELECT created, deleted, errors, jsonb_array_length(creates) AS creating,
        (SELECT jsonb_agg(jsonb_build_object('preset', p.name, 'sqlstate', f ->> 'sqlstate', 'message', left(f ->> 'message', 17)))
           FROM jsonb_array_elements(failures) f JOIN template_version_presets p ON p.id::text = f ->> 'preset_id') AS failures
@@ -82,6 +82,22 @@ END
 $$;
 SELECT bad, fixture.with_bad(bad::text[])
   FROM unnest('{"{}", "{broken}", "{p1}", "{p1, p2}", "{p3}", "{p3, p5}", "{broken, p4}", "{p1, p2, p3, p4, p5, broken}"}'::text[]) bad;
+
+-- An error of a delete comes back in every pass, but holds no create back once it is mended.
+DELETE FROM workspaces WHERE name !~ '^antagonist';
+DELETE FROM fixture.bad;
+SELECT prebuilds_set_desired(id, 0) FROM template_version_presets WHERE name <> 'p1';
+SELECT count(fixture.ready('r' || n, 'p1', age => n * interval '1 hour')) FROM generate_series(1, 2) n;
+UPDATE template_version_presets SET invalidate_after_secs = 9000 WHERE name = 'p1';
+INSERT INTO fixture.bad VALUES ('p1');
+SELECT * FROM fixture.passes(3, fixture.noon() + interval '1 hour');
+SELECT action, sqlstate, count(*) FROM preset_failures GROUP BY 1, 2;
+SELECT preset_name, num_failed, problem FROM prebuilds_status(fixture.noon() + interval '1 hour 1 min') WHERE preset_name = 'p1';
+DELETE FROM fixture.bad;
+SELECT * FROM fixture.passes(2, fixture.noon() + interval '1 hour 1 min');
+DELETE FROM preset_failures;
+SELECT prebuilds_set_desired(id, 2) FROM template_version_presets WHERE name <> 'broken';
+SELECT prebuilds_set_desired(fixture.id('broken'), 3);
 
 -- An error that is no error: somebody else holds what is needed, or was faster. It is a conflict, and leaves nothing behind.
 CREATE FUNCTION fixture.conflict() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -359,7 +359,10 @@ Applied create(std::span<const Work> works, core::Instant now) {
   return applied;
 }
 
-using Step = Applied (*)(std::span<const Work>, core::Instant);
+struct Step {
+  core::ActionKind action;
+  Applied (*apply)(std::span<const Work>, core::Instant);
+};
 
 // Somebody else was faster, in a way that a lock could not show: not an error of the preset's.
 bool is_conflict(const pg::SqlError &error) {
@@ -383,10 +386,10 @@ void add(Applied &sum, Applied &&part) {
 }
 
 // All presets in one subtransaction; if that fails, again in halves, until what fails stands alone.
-void run_step(Step step, std::span<const Work> works, core::Instant now, Applied &sum) {
+void run_step(const Step &step, std::span<const Work> works, core::Instant now, Applied &sum) {
   if (works.empty()) return;
   Applied part;
-  const auto error = pg::in_subtransaction([&] { part = step(works, now); });
+  const auto error = pg::in_subtransaction([&] { part = step.apply(works, now); });
   if (!error) return add(sum, std::move(part));
 
   if (works.size() > 1) {
@@ -395,7 +398,7 @@ void run_step(Step step, std::span<const Work> works, core::Instant now, Applied
   } else if (is_conflict(*error)) {
     sum.conflicts += total(works);
   } else {
-    sum.failures.push_back({works.front().preset->id, error->code(), error->message});
+    sum.failures.push_back({works.front().preset->id, step.action, error->code(), error->message});
   }
 }
 
@@ -419,9 +422,10 @@ Applied apply_plans(std::span<const core::PresetPlan> plans, core::Instant now) 
     }
     return works;
   };
-  run_step(cancel_pending, works_of(core::ActionKind::cancel_pending), now, sum);
-  run_step(delete_running, works_of(core::ActionKind::delete_prebuilds), now, sum);
-  run_step(create, works_of(core::ActionKind::create), now, sum);
+  for (const Step &step : {Step{core::ActionKind::cancel_pending, cancel_pending},
+                           Step{core::ActionKind::delete_prebuilds, delete_running},
+                           Step{core::ActionKind::create, create}})
+    run_step(step, works_of(step.action), now, sum);
   return sum;
 }
 

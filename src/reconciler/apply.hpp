@@ -13,6 +13,7 @@ namespace prebuilds::reconciler {
 // A preset that was left out because of an error.
 struct PresetFailure {
   core::Uuid preset;
+  core::ActionKind action = core::ActionKind::create;  // what failed
   std::string sqlstate;
   std::string message;
 };

@@ -1,10 +1,12 @@
 // The SQL functions of the reconciler.
 #include "pg/result_set.hpp"
 #include "reconciler/membership.hpp"
+#include "reconciler/names.hpp"
 #include "reconciler/pass.hpp"
 #include "reconciler/snapshot.hpp"
 
 using namespace prebuilds;
+using reconciler::name_of;
 using reconciler::PassStats;
 
 namespace {
@@ -39,39 +41,6 @@ void add(pg::ResultSet &result, const PassStats &stats) {
               stats.canceled, stats.conflicts, stats.errors, stats.lock_acquired, stats.paused});
 }
 
-const char *name_of(core::ActionKind kind) {
-  switch (kind) {
-    case core::ActionKind::cancel_pending: return "cancel_pending";
-    case core::ActionKind::delete_prebuilds: return "delete";
-    case core::ActionKind::create: return "create";
-    case core::ActionKind::backoff: return "backoff";
-    case core::ActionKind::withhold: return "withhold";
-  }
-  return "";
-}
-
-std::optional<std::string_view> name_of(core::Cause cause) {
-  switch (cause) {
-    case core::Cause::none: return std::nullopt;
-    case core::Cause::expired: return "expired";
-    case core::Cause::extraneous: return "extraneous";
-    case core::Cause::inactive: return "inactive";
-    case core::Cause::hard_limited: return "hard_limited";
-    case core::Cause::validation_failed: return "validation_failed";
-    case core::Cause::cap: return "cap";
-  }
-  return std::nullopt;
-}
-
-const char *name_of(core::DesiredSource source) {
-  switch (source) {
-    case core::DesiredSource::static_count: return "static";
-    case core::DesiredSource::schedule: return "schedule";
-    case core::DesiredSource::inactive: return "inactive";
-  }
-  return "";
-}
-
 void add_actions(pg::ResultSet &result, const core::PresetPlan &plan, const std::optional<std::string> &standstill) {
   const core::PresetSnapshot &preset = *plan.preset;
   for (const core::Action &action : plan.decision.actions) {
@@ -84,15 +53,6 @@ void add_actions(pg::ResultSet &result, const core::PresetPlan &plan, const std:
                 name_of(action.kind), name_of(action.cause), action.count, workspaces,
                 (standstill ? *standstill + ": " : std::string()) + action.reason, action.retry_at});
   }
-}
-
-const char *name_of(core::PrebuildStatus status) {
-  switch (status) {
-    case core::PrebuildStatus::healthy: return "healthy";
-    case core::PrebuildStatus::hard_limited: return "hard_limited";
-    case core::PrebuildStatus::validation_failed: return "validation_failed";
-  }
-  return "";
 }
 
 void add_status(pg::ResultSet &result, const core::PresetPlan &plan, const std::optional<std::string> &standstill) {

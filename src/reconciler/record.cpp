@@ -1,5 +1,7 @@
 #include "reconciler/record.hpp"
 
+#include "reconciler/names.hpp"
+
 namespace prebuilds::reconciler {
 
 namespace {
@@ -41,12 +43,12 @@ constinit pg::Statement notify_notifications(R"sql(
 )sql");
 
 constinit pg::Statement insert_failures(R"sql(
-  INSERT INTO prebuilds.preset_failures (id, created_at, preset_id, sqlstate, message)
-  SELECT prebuilds.uuid_v7($4), $4, i.preset_id, i.sqlstate, i.message
-    FROM unnest($1, $2, $3) i (preset_id, sqlstate, message)
+  INSERT INTO prebuilds.preset_failures (id, created_at, preset_id, action, sqlstate, message)
+  SELECT prebuilds.uuid_v7($5), $5, i.preset_id, i.action, i.sqlstate, i.message
+    FROM unnest($1, $2, $3, $4) i (preset_id, action, sqlstate, message)
    WHERE EXISTS (SELECT FROM prebuilds.template_version_presets p WHERE p.id = i.preset_id)
 )sql",
-                                        UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID);
+                                        UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID);
 
 constinit pg::Statement insert_pass(R"sql(
   INSERT INTO prebuilds.reconcile_passes
@@ -70,15 +72,6 @@ constinit pg::Statement announce_jobs(R"sql(
 )sql",
                                       UUIDARRAYOID);
 
-const char *name_of(core::PrebuildStatus status) {
-  switch (status) {
-    case core::PrebuildStatus::healthy: return "healthy";
-    case core::PrebuildStatus::hard_limited: return "hard_limited";
-    case core::PrebuildStatus::validation_failed: return "validation_failed";
-  }
-  return "";
-}
-
 void store_statuses(std::span<const core::PresetPlan> plans, core::Instant now) {
   std::vector<core::Uuid> presets;
   std::vector<std::string> statuses;
@@ -100,13 +93,14 @@ void store_statuses(std::span<const core::PresetPlan> plans, core::Instant now) 
 
 void store_pass(std::span<const core::PresetPlan> plans, const Applied &applied, const PassStats &stats, core::Instant now) {
   std::vector<core::Uuid> failed;
-  std::vector<std::string> sqlstates, messages;
+  std::vector<std::string> actions, sqlstates, messages;
   for (const PresetFailure &failure : applied.failures) {
     failed.push_back(failure.preset);
+    actions.emplace_back(name_of(failure.action));
     sqlstates.push_back(failure.sqlstate);
     messages.push_back(failure.message);
   }
-  if (!failed.empty()) insert_failures.run({failed, sqlstates, messages, now});
+  if (!failed.empty()) insert_failures.run({failed, actions, sqlstates, messages, now});
 
   std::vector<core::Uuid> presets;
   std::vector<int> desired, valid, starting, created;

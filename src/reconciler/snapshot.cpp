@@ -70,7 +70,7 @@ constinit pg::Statement select_presets(R"sql(
            FROM prebuilds.template_version_preset_prebuild_schedules ps
           WHERE ps.preset_id = p.id) s
    CROSS JOIN LATERAL (
-         SELECT pg_catalog.array_agg(pf.created_at) AS times,
+         SELECT pg_catalog.array_agg(pf.created_at) FILTER (WHERE pf.action = 'create') AS times,
                 (pg_catalog.array_agg(pf.message ORDER BY pf.created_at DESC, pf.id DESC))[1] AS last_error
            FROM prebuilds.preset_failures pf
           WHERE pf.preset_id = p.id

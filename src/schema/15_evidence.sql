@@ -46,13 +46,16 @@ CREATE TABLE prebuilds.preset_failures (
     id         uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
     created_at timestamptz NOT NULL DEFAULT now(),
     preset_id  uuid        NOT NULL REFERENCES prebuilds.template_version_presets ON DELETE CASCADE,
+    action     text        NOT NULL DEFAULT 'create',
     sqlstate   text        NOT NULL,
     message    text        NOT NULL
 );
 CREATE INDEX preset_failures_preset_id_idx ON prebuilds.preset_failures (preset_id, created_at);
 CREATE INDEX preset_failures_created_at_idx ON prebuilds.preset_failures (created_at);
 COMMENT ON TABLE prebuilds.preset_failures IS
-    'Errors that made a pass leave a preset out; they count for backoff like failed builds';
+    'Errors that made a pass leave a preset out';
+COMMENT ON COLUMN prebuilds.preset_failures.action IS
+    'What failed: cancel_pending, delete or create; only the last counts for backoff, like a failed build';
 
 CREATE TABLE prebuilds.reconcile_passes (
     id                 uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
