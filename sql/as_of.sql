@@ -1,0 +1,68 @@
+-- Everything that depends on time can be asked for another instant, by operators.
+CREATE EXTENSION pg_prebuilds;
+\getenv srcdir PG_ABS_SRCDIR
+\set ECHO none
+\i :srcdir/test/fixtures/pools.sql
+\set ECHO all
+CALL fixture.web();
+CALL fixture.preset('p', desired => 1);
+UPDATE template_version_presets SET invalidate_after_secs = 3600, scheduling_timezone = 'Europe/Berlin' WHERE name = 'p';
+INSERT INTO template_version_preset_prebuild_schedules (preset_id, cron_expression, desired_instances) VALUES (fixture.id('p'), '* 9 * * *', 2);
+SELECT count(fixture.ready('r'));
+
+-- Infinite is no instant; as far away as timestamps go is one.
+SELECT count(*) FROM prebuilds_reconcile_all('infinity');
+\echo :LAST_ERROR_SQLSTATE
+SELECT count(*) FROM prebuilds_reconcile_preset(fixture.id('p'), '-infinity');
+\echo :LAST_ERROR_SQLSTATE
+SELECT count(*) FROM prebuilds_plan('infinity');
+\echo :LAST_ERROR_SQLSTATE
+SELECT count(*) FROM prebuilds_status('-infinity');
+\echo :LAST_ERROR_SQLSTATE
+SELECT as_of, s.desired, s.desired_source, s.actual, s.expired
+  FROM unnest('{4714-11-24 00:00 BC, 0001-06-01 07:30 BC, 1970-01-01, 9999-12-31 23:59, 294276-12-31 23:59:59.999999}'::timestamptz[]) AS as_of, LATERAL prebuilds_status(as_of) s;
+SELECT as_of, p.action, p.count FROM unnest('{4714-11-24 00:00 BC, 294276-12-31 23:59:59.999999}'::timestamptz[]) AS as_of, LATERAL prebuilds_plan(as_of) p;
+BEGIN;
+CALL fixture.preset('q', desired => 1);
+SELECT created, deleted, errors FROM prebuilds_reconcile_all('4714-11-24 00:00 BC');
+SELECT created, deleted, errors FROM prebuilds_reconcile_all('294276-12-31 23:59:59.999999');
+ROLLBACK;
+
+-- What is written carries it; NULL is now.
+SELECT created, deleted FROM prebuilds_reconcile_all('2030-01-01 12:00+00');
+SELECT DISTINCT w.created_at, w.updated_at FROM workspaces w WHERE name ~ '^prebuild-';
+SELECT created_at FROM reconcile_passes;
+DELETE FROM workspaces;
+DELETE FROM template_version_preset_prebuild_schedules;
+SELECT created FROM prebuilds_reconcile_all(NULL);
+SELECT created_at BETWEEN now() - interval '1 minute' AND clock_timestamp() AS now FROM workspaces;
+DELETE FROM workspaces;
+SELECT created FROM prebuilds_reconcile_preset(fixture.id('p'));
+SELECT created_at BETWEEN now() - interval '1 minute' AND clock_timestamp() AS now FROM workspaces;
+
+-- Whoever is allowed to look may look at now; only an operator may at another instant.
+CREATE ROLE as_of_observer;
+CREATE ROLE as_of_operator;
+SELECT prebuilds_grant('as_of_observer', 'observer'), prebuilds_grant('as_of_operator', 'operator');
+SET ROLE as_of_observer;
+SELECT count(*) >= 0 AS allowed FROM prebuilds_plan();
+SELECT count(*) >= 0 AS allowed FROM prebuilds_status();
+SELECT count(*) FROM prebuilds_plan('2025-06-02 12:00+00');
+\echo :LAST_ERROR_SQLSTATE
+SELECT count(*) FROM prebuilds_status('2025-06-02 12:00+00');
+\echo :LAST_ERROR_SQLSTATE
+SELECT count(*) FROM prebuilds_reconcile_all();
+\echo :LAST_ERROR_SQLSTATE
+SET ROLE as_of_operator;
+SELECT count(*) >= 0 AS allowed FROM prebuilds_plan('2025-06-02 12:00+00');
+SELECT count(*) >= 0 AS allowed FROM prebuilds_status('2025-06-02 12:00+00');
+SELECT count(*) AS allowed FROM prebuilds_reconcile_all('2030-06-02 12:00+00');
+RESET ROLE;
+SET client_min_messages = warning;
+DROP OWNED BY as_of_observer, as_of_operator;
+DROP ROLE as_of_observer;
+DROP ROLE as_of_operator;
+
+SET client_min_messages = warning;
+DROP SCHEMA fixture CASCADE;
+DROP EXTENSION pg_prebuilds;
