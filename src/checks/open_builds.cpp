@@ -99,6 +99,7 @@ Turned turned_jobs(TriggerData *trigger) {
       return tuplestore_gettupleslot(stores[i], /* forward = */ true, /* copy = */ false, rows[i]);
     };
     while (next(0) && next(1)) {
+      CHECK_FOR_INTERRUPTS();
       bool null = false;
       const Datum before = slot_getattr(rows[0], status, &null);
       const Datum after = slot_getattr(rows[1], status, &null);
