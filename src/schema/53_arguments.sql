@@ -17,7 +17,7 @@ CREATE FUNCTION prebuilds.refuse_unknown(kind text, id uuid) RETURNS void
 AS $$
 BEGIN
     RAISE EXCEPTION '% % does not exist', kind, id
-        USING ERRCODE = 'P0002', HINT = format('Pass the id of a %s of this database.', kind);
+        USING ERRCODE = 'P0002', HINT = format('Pass the id of an existing %s.', kind);
 END
 $$;
 COMMENT ON FUNCTION prebuilds.refuse_unknown(text, uuid) IS 'Error P0002: there is no such thing with this id';

@@ -510,7 +510,7 @@ BEGIN
     ORDER BY b.build_number DESC LIMIT 1;
 
     SELECT coalesce(jsonb_agg(jsonb_build_object('id', a.id, 'name', a.name, 'lifecycle_state', a.lifecycle_state,
-                                                 'metadata', a.metadata) ORDER BY a.created_at, a.id), '[]'),
+                                                 'metadata', a.metadata) ORDER BY a.name, a.id), '[]'),
            coalesce(bool_and(a.lifecycle_state = 'ready') FILTER (WHERE a.parent_id IS NULL), false)
     INTO agents, ready
     FROM (SELECT r.id FROM prebuilds.workspace_resources AS r WHERE r.job_id = build_job_id OFFSET 0) AS r
@@ -518,7 +518,7 @@ BEGIN
         SELECT a.* FROM prebuilds.workspace_agents AS a WHERE a.resource_id = r.id AND NOT a.deleted OFFSET 0
     ) AS a;
     SELECT coalesce(jsonb_agg(jsonb_build_object('type', r.type, 'name', r.name, 'daily_cost', r.daily_cost,
-                                                 'metadata', r.metadata) ORDER BY r.created_at, r.id), '[]')
+                                                 'metadata', r.metadata) ORDER BY r.name, r.type, r.id), '[]')
     INTO resources
     FROM prebuilds.workspace_resources AS r WHERE r.job_id = build_job_id;
 
@@ -628,6 +628,7 @@ CREATE FUNCTION @extschema@.prebuilds_delete_failed(preset_id uuid, older_than i
     RETURNS TABLE (workspace_id uuid)
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -715,18 +716,17 @@ BEGIN
     ELSIF replacements IS NULL THEN
         PERFORM prebuilds.refuse_null('replacements');
     ELSIF jsonb_typeof(replacements) <> 'object' OR replacements = '{}' THEN
-        wrong := '$';
+        wrong := 'replacements';
     ELSE
-        SELECT '$.' || e.key INTO wrong
+        SELECT 'replacements.' || e.key INTO wrong
         FROM jsonb_each(replacements) AS e
         WHERE e.key = '' OR jsonb_typeof(e.value) <> 'array'
            OR jsonb_path_exists(e.value, 'strict $[*] ? (@.type() != "string")')
         ORDER BY e.key LIMIT 1;
     END IF;
     IF wrong IS NOT NULL THEN
-        RAISE EXCEPTION 'replacements does not name replaced resources'
-            USING ERRCODE = '22023', DETAIL = format('At %s.', wrong),
-                  HINT = 'Pass a JSON object {"resource": ["path", ...]} with at least one resource.';
+        PERFORM prebuilds.refuse_input(wrong, format('not replaced resources: %s', prebuilds.shown(replacements)),
+                                       'Give an object {"resource": ["path"]} of at least one resource.');
     END IF;
     PERFORM FROM prebuilds.workspaces AS w WHERE w.id = workspace_id;
     IF NOT FOUND THEN

@@ -5,6 +5,7 @@
 CREATE FUNCTION prebuilds.announce_queues(queue_keys bigint[]) RETURNS void
     LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT
     SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 DECLARE
     queue record;
@@ -20,6 +21,7 @@ BEGIN
                                WHERE j.queue_key = q.queue_key
                                  AND j.started_at IS NULL AND j.completed_at IS NULL AND j.canceled_at IS NULL)
               END
+        ORDER BY 1, 2, 3
     LOOP
         payload := jsonb_build_object('organization_id', queue.organization_id, 'type', queue.provisioner,
                                       'tags', queue.tags)::text;
@@ -49,6 +51,7 @@ COMMENT ON FUNCTION prebuilds.announce_jobs(uuid[]) IS 'Tells provisioners of th
 CREATE FUNCTION prebuilds.rebuild_job_queues() RETURNS integer
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 DECLARE
     added integer;
@@ -301,6 +304,7 @@ COMMENT ON FUNCTION prebuilds.lock_for_acquire(uuid, timestamptz) IS
 CREATE FUNCTION prebuilds.take_job(daemon prebuilds.provisioner_daemons, now timestamptz) RETURNS uuid
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -724,11 +728,14 @@ COMMENT ON FUNCTION @extschema@.prebuilds_report_agent(uuid, text) IS
 CREATE FUNCTION prebuilds.reap_jobs(now timestamptz) RETURNS TABLE (job_id uuid, reason text)
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE
-    hang_timeout constant interval := prebuilds.setting('job_hang_timeout');
-    pending_timeout constant interval := prebuilds.setting('job_pending_timeout');
+    hang_timeout constant text := prebuilds.setting('job_hang_timeout');
+    pending_timeout constant text := prebuilds.setting('job_pending_timeout');
+    silent_since constant timestamptz := now - hang_timeout::interval;
+    pending_since constant timestamptz := now - pending_timeout::interval;
     overdue record;
     build_workspace_id uuid;
 BEGIN
@@ -738,7 +745,7 @@ BEGIN
     FOR overdue IN
         SELECT j.id, 'JOB_HUNG' AS error_code, format('no update of a running job for %s', hang_timeout) AS error
         FROM prebuilds.provisioner_jobs AS j
-        WHERE j.started_at IS NOT NULL AND j.completed_at IS NULL AND j.updated_at <= now - hang_timeout
+        WHERE j.started_at IS NOT NULL AND j.completed_at IS NULL AND j.updated_at <= silent_since
         UNION ALL
         -- By the dictionary of queues, so that the jobs of the prebuilds user, which may wait, cost nothing.
         SELECT p.id, 'JOB_PENDING_TIMEOUT', format('no provisioner has taken the job for %s', pending_timeout)
@@ -747,7 +754,7 @@ BEGIN
             SELECT j.id FROM prebuilds.provisioner_jobs AS j
             WHERE j.queue_key = q.queue_key
               AND (CASE WHEN j.initiator_id = 'c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid THEN 1 ELSE 0 END) = 0
-              AND j.created_at <= now - pending_timeout
+              AND j.created_at <= pending_since
               AND j.started_at IS NULL AND j.completed_at IS NULL AND j.canceled_at IS NULL
             OFFSET 0
         ) AS p
@@ -764,7 +771,7 @@ BEGIN
         SELECT j.id INTO job_id FROM prebuilds.provisioner_jobs AS j
         WHERE j.id = overdue.id
           AND CASE overdue.error_code
-                  WHEN 'JOB_HUNG' THEN j.job_status IN ('running', 'canceling') AND j.updated_at <= now - hang_timeout
+                  WHEN 'JOB_HUNG' THEN j.job_status IN ('running', 'canceling') AND j.updated_at <= silent_since
                   ELSE j.job_status = 'pending'
               END
         FOR UPDATE SKIP LOCKED;
