@@ -116,7 +116,7 @@ PGDLLEXPORT Datum prebuilds_reconcile_preset(PG_FUNCTION_ARGS) {
     const core::Instant now = instant_of(fcinfo, 1);
     if (select_preset.run({preset}).empty())
       throw pg::SqlError(ERRCODE_NO_DATA_FOUND, "preset " + pg::to_text(preset) + " does not exist", {},
-                         "Pass the id of a preset of this database.");
+                         "Pass the id of an existing preset.");
     add(result, reconciler::pass_in_transaction(preset, now));
     return Datum{0};
   });
