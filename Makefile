@@ -47,5 +47,12 @@ override CXXFLAGS += -MMD -MP
 $(EXTENSION)--$(EXTVERSION).sql: $(SCHEMA) $(EXTENSION).control Makefile
 	{ printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; cat $(SCHEMA); } > $@
 
+.PHONY: provisioner clean-provisioner
+provisioner:
+	$(MAKE) -C examples/provisioner PG_CONFIG=$(PG_CONFIG)
+clean: clean-provisioner
+clean-provisioner:
+	$(MAKE) -C examples/provisioner clean
+
 endif
 include test/test.mk

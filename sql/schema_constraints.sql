@@ -97,5 +97,13 @@ WITH RECURSIVE path (start, at) AS (
 )
 SELECT start::regclass AS circle FROM path WHERE start = at;
 
+-- All is dumped but what is derived and what is true of this database only.
+SELECT c.oid::regclass AS not_dumped FROM pg_class c, pg_extension e
+ WHERE c.relnamespace = 'prebuilds'::regnamespace AND c.relkind IN ('r', 'S') AND e.extname = 'pg_prebuilds'
+   AND c.oid <> ALL (e.extconfig) ORDER BY c.relname;
+SELECT c.oid::regclass AS table, e.extcondition[x.i] AS only
+  FROM pg_extension e, generate_subscripts(e.extconfig, 1) AS x (i), pg_class c
+ WHERE e.extname = 'pg_prebuilds' AND c.oid = e.extconfig[x.i] AND e.extcondition[x.i] <> '';
+
 RESET search_path;
 DROP EXTENSION pg_prebuilds;

@@ -47,7 +47,10 @@ Rows Statement::read(std::initializer_list<Param> params) { return execute(param
 Rows Statement::run(std::initializer_list<Param> params) { return execute(params, Under::latest_snapshot); }
 
 void Statement::prepare() {
-  SPIPlanPtr plan = call([&] { return SPI_prepare(sql_, parameters_, types_.data()); });
+  SPIPlanPtr plan = call([&] {
+    // Generic: made once, and good for any number of ids.
+    return SPI_prepare_cursor(sql_, parameters_, types_.data(), CURSOR_OPT_GENERIC_PLAN);
+  });
   if (plan == nullptr) check(SPI_result, "SPI_prepare");
   check(call([&] { return SPI_keepplan(plan); }), "SPI_keepplan");
   plan_ = plan;

@@ -5,8 +5,11 @@
 // most often none, and derives those rows together.
 #include <vector>
 
+#include "pg/owner.hpp"
 #include "pg/probe.hpp"
+#include "pg/settings.hpp"
 #include "pg/spi.hpp"
+#include "pg/trigger.hpp"
 #include "read_model/read_model.hpp"
 
 using namespace prebuilds;
@@ -34,12 +37,6 @@ std::vector<Change> &noted() {
   return changes;
 }
 
-TriggerData *trigger_data(FunctionCallInfo fcinfo) {
-  if (!CALLED_AS_TRIGGER(fcinfo))
-    throw pg::SqlError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, "function was not called by a trigger");
-  return reinterpret_cast<TriggerData *>(fcinfo->context);
-}
-
 // The live prebuild that the change concerns, if any.
 std::optional<core::Uuid> concerned(const Change &change) {
   switch (change.key) {
@@ -56,17 +53,10 @@ std::optional<core::Uuid> concerned(const Change &change) {
 }
 
 // The trigger's arguments: kind of key, column that holds it.
-Change change_of(TriggerData *trigger, HeapTuple row) {
+Change change_of(TriggerData *trigger, TupleTableSlot *row) {
   const std::string_view kind = trigger->tg_trigger->tgargs[0];
-  const char *column = trigger->tg_trigger->tgargs[1];
-  const Datum value = pg::call([&] {
-    bool null = false;
-    const TupleDesc shape = RelationGetDescr(trigger->tg_relation);
-    const Datum key = heap_getattr(row, get_attnum(RelationGetRelid(trigger->tg_relation), column), shape, &null);
-    return key;
-  });
   const Key key = kind == "workspace" ? Key::workspace : kind == "job" ? Key::job : Key::resource;
-  return {key, pg::to_uuid(value)};
+  return {key, pg::uuid_column(trigger, row, trigger->tg_trigger->tgargs[1])};
 }
 
 }  // namespace
@@ -80,9 +70,9 @@ PG_FUNCTION_INFO_V1(prebuilds_read_model_rebuild);
 // AFTER … FOR EACH ROW
 PGDLLEXPORT Datum prebuilds_read_model_note(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
-    TriggerData *trigger = trigger_data(fcinfo);
-    noted().push_back(change_of(trigger, trigger->tg_trigtuple));
-    if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)) noted().push_back(change_of(trigger, trigger->tg_newtuple));
+    TriggerData *trigger = pg::trigger_data(fcinfo);
+    noted().push_back(change_of(trigger, trigger->tg_trigslot));
+    if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)) noted().push_back(change_of(trigger, trigger->tg_newslot));
     return PointerGetDatum(nullptr);
   });
 }
@@ -90,7 +80,7 @@ PGDLLEXPORT Datum prebuilds_read_model_note(PG_FUNCTION_ARGS) {
 // AFTER … FOR EACH STATEMENT
 PGDLLEXPORT Datum prebuilds_read_model_maintain(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
-    trigger_data(fcinfo);
+    TriggerData *trigger = pg::trigger_data(fcinfo);
     if (noted().empty()) return PointerGetDatum(nullptr);
     const std::vector<Change> changes = std::exchange(noted(), {});
 
@@ -107,7 +97,9 @@ PGDLLEXPORT Datum prebuilds_read_model_maintain(PG_FUNCTION_ARGS) {
     if (!workspaces.empty()) {
       std::sort(workspaces.begin(), workspaces.end());
       workspaces.erase(std::unique(workspaces.begin(), workspaces.end()), workspaces.end());
-      pg::SpiSession session;
+      const pg::OwnerScope owner(trigger->tg_relation);
+      const pg::StatementSettings settings;
+      const pg::SpiSession session;
       read_model::derive(workspaces);
     }
     return PointerGetDatum(nullptr);

@@ -2,6 +2,7 @@
 
 #include "core/due.hpp"
 #include "pg/gucs.hpp"
+#include "pg/settings.hpp"
 #include "read_model/read_model.hpp"
 #include "reconciler/apply.hpp"
 #include "reconciler/membership.hpp"
@@ -89,7 +90,8 @@ WorkerTurn worker_pass(std::span<const core::Uuid> presets) {
   const auto push_snapshot = [] { pg::call([] { PushActiveSnapshot(GetTransactionSnapshot()); }); };
   const auto pop_snapshot = [] { pg::call([] { PopActiveSnapshot(); }); };
   WorkerTurn turn;
-  pg::SpiSession session;
+  const pg::StatementSettings settings;
+  const pg::SpiSession session;
   push_snapshot();
   if (presets.empty()) {
     read_model::repair_after_triggers_were_off();

@@ -100,6 +100,7 @@ CREATE FUNCTION prebuilds.rebuild_live_prebuilds() RETURNS integer
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
     SET jit = off
+    SET enable_seqscan = off
     AS 'MODULE_PATHNAME', 'prebuilds_read_model_rebuild';
 COMMENT ON FUNCTION prebuilds.rebuild_live_prebuilds() IS
     'Derives anew every row of the read model that differs from its definition, as after a load with triggers off; '
@@ -110,14 +111,13 @@ COMMENT ON FUNCTION prebuilds.rebuild_live_prebuilds() IS
 CREATE FUNCTION prebuilds.read_model_note() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'prebuilds_read_model_note';
 CREATE FUNCTION prebuilds.read_model_maintain() RETURNS trigger
-    LANGUAGE c SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-    SET jit = off
+    LANGUAGE c
     AS 'MODULE_PATHNAME', 'prebuilds_read_model_maintain';
 CREATE FUNCTION prebuilds.read_model_rebuild() RETURNS trigger
     LANGUAGE c SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     SET jit = off
+    SET enable_seqscan = off
     AS 'MODULE_PATHNAME', 'prebuilds_read_model_rebuild';
 COMMENT ON FUNCTION prebuilds.read_model_note() IS
     'Notes a changed row for read_model_maintain(). Arguments: what kind of key, and the column that holds it';

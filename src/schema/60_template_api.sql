@@ -515,7 +515,6 @@ COMMENT ON FUNCTION @extschema@.prebuilds_deprecate_template(uuid, text) IS
 CREATE FUNCTION @extschema@.prebuilds_delete_template(template_id uuid, OUT changed boolean)
     LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
-    SET jit = off
 AS $$
 DECLARE
     template prebuilds.templates;

@@ -628,7 +628,6 @@ CREATE FUNCTION @extschema@.prebuilds_delete_failed(preset_id uuid, older_than i
     RETURNS TABLE (workspace_id uuid)
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
-    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE

@@ -5,7 +5,6 @@
 CREATE FUNCTION prebuilds.announce_queues(queue_keys bigint[]) RETURNS void
     LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT
     SET search_path = pg_catalog, pg_temp
-    SET jit = off
 AS $$
 DECLARE
     queue record;
@@ -51,7 +50,6 @@ COMMENT ON FUNCTION prebuilds.announce_jobs(uuid[]) IS 'Tells provisioners of th
 CREATE FUNCTION prebuilds.rebuild_job_queues() RETURNS integer
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET jit = off
 AS $$
 DECLARE
     added integer;
@@ -304,7 +302,6 @@ COMMENT ON FUNCTION prebuilds.lock_for_acquire(uuid, timestamptz) IS
 CREATE FUNCTION prebuilds.take_job(daemon prebuilds.provisioner_daemons, now timestamptz) RETURNS uuid
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -728,7 +725,6 @@ COMMENT ON FUNCTION @extschema@.prebuilds_report_agent(uuid, text) IS
 CREATE FUNCTION prebuilds.reap_jobs(now timestamptz) RETURNS TABLE (job_id uuid, reason text)
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE

@@ -1,0 +1,22 @@
+-- Sessions keep plans, and one that was made while a table was empty or had no statistics would scan it for every key
+-- once it is full. Our functions look rows up by key: they never scan a table that has an index for it, and no
+-- statement of theirs is long enough to be worth compiling.
+DO $$
+DECLARE
+    name pg_catalog.regprocedure;
+BEGIN
+    FOR name IN
+        SELECT p.oid
+          FROM pg_catalog.pg_depend AS d
+          JOIN pg_catalog.pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'pg_prebuilds'
+          JOIN pg_catalog.pg_proc AS p ON p.oid = d.objid
+         WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+           AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+           AND d.deptype = 'e'
+           AND p.prosecdef
+    LOOP
+        EXECUTE pg_catalog.format('ALTER FUNCTION %s SET enable_seqscan = off', name);
+        EXECUTE pg_catalog.format('ALTER FUNCTION %s SET jit = off', name);
+    END LOOP;
+END
+$$;
