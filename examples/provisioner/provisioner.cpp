@@ -142,6 +142,8 @@ void Provisioner::converse() {
   update_jobs();
   report_agents();
   acquire_jobs();
+  // What arrived together with an answer makes the socket readable no more: do not go to sleep on it.
+  if (queue_->take_announcements()) next_acquire_ = now_;
 }
 
 void Provisioner::connect() {
