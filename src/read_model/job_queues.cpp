@@ -3,7 +3,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "pg/owner.hpp"
 #include "pg/probe.hpp"
+#include "pg/settings.hpp"
 #include "pg/spi.hpp"
 #include "pg/trigger.hpp"
 #include "worker/wakeup.hpp"
@@ -82,11 +84,14 @@ PGDLLEXPORT Datum prebuilds_note_job(PG_FUNCTION_ARGS) {
 // AFTER … FOR EACH STATEMENT
 PGDLLEXPORT Datum prebuilds_post_jobs(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
-    pg::trigger_data(fcinfo);
+    TriggerData *trigger = pg::trigger_data(fcinfo);
+    if (noted().of_unknown_queues.empty() && noted().pending.empty()) return PointerGetDatum(nullptr);
     const Notes notes = std::exchange(noted(), {});
     // A NOTIFY makes all commits of the cluster queue up, so it is the worker's where there is one.
     const bool announced = notes.pending.empty() || worker::note_jobs_posted(queue_keys(notes.pending));
     if (notes.of_unknown_queues.empty() && announced) return PointerGetDatum(nullptr);
+    const pg::OwnerScope owner(trigger->tg_relation);
+    const pg::StatementSettings settings;
     const pg::SpiSession session;
     // Under a snapshot of its own: in REPEATABLE READ a queue that another session has just added would be an error.
     if (!notes.of_unknown_queues.empty()) add_queues.run({ids(notes.of_unknown_queues)});

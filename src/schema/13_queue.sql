@@ -103,9 +103,7 @@ COMMENT ON COLUMN prebuilds.job_queues.tags IS 'Normalised tags of its jobs; sev
 CREATE FUNCTION prebuilds.note_job() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'prebuilds_note_job';
 CREATE FUNCTION prebuilds.post_jobs() RETURNS trigger
-    LANGUAGE c SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'prebuilds_post_jobs';
+    LANGUAGE c AS 'MODULE_PATHNAME', 'prebuilds_post_jobs';
 COMMENT ON FUNCTION prebuilds.note_job() IS 'Notes a job for post_jobs()';
 COMMENT ON FUNCTION prebuilds.post_jobs() IS 'Adds the queues of the noted jobs to job_queues, and announces them';
 
