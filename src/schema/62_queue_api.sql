@@ -161,8 +161,7 @@ BEGIN
 
     INSERT INTO prebuilds.provisioner_daemons AS d
         (id, created_at, updated_at, name, provisioners, tags, last_seen_at, version, organization_id, owner_role)
-    VALUES (prebuilds.uuid_v7(now), now, now, name, provisioners, prebuilds.normalized_tags(daemon_tags), now, version,
-            organization_id, caller)
+    VALUES (prebuilds.uuid_v7(now), now, now, name, provisioners, daemon_tags, now, version, organization_id, caller)
     ON CONFLICT ON CONSTRAINT provisioner_daemons_organization_id_name_key DO UPDATE
     SET updated_at = excluded.updated_at, provisioners = excluded.provisioners, tags = excluded.tags,
         last_seen_at = excluded.last_seen_at, version = excluded.version, owner_role = excluded.owner_role
