@@ -127,7 +127,9 @@ constinit pg::Statement complete_unserved_jobs(R"sql(
   UPDATE prebuilds.provisioner_jobs j
      SET started_at = $2, completed_at = $2, updated_at = $2
    WHERE j.id = ANY ($1)
-     AND NOT prebuilds.has_live_provisioner(j.organization_id, j.provisioner, prebuilds.normalized_tags(j.tags), $3)
+     AND NOT EXISTS (SELECT
+                       FROM prebuilds.live_provisioners(j.organization_id, j.provisioner,
+                                                        prebuilds.normalized_tags(j.tags), $3))
   RETURNING j.id
 )sql",
                                                UUIDARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID);

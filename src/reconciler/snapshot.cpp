@@ -52,9 +52,9 @@ constinit pg::Statement select_presets(R"sql(
          s.ids, s.cron_expressions, s.desired_instances,
          f.times, f.last_error,
          CASE WHEN NOT t.deleted AND t.deprecated = '' AND v.id = t.active_version_id
-              THEN prebuilds.preset_problem(v.id, p.id)
+              THEN (SELECT pp.problem FROM prebuilds.preset_problems(v.id, p.id) pp ORDER BY pp.display_order, pp.name LIMIT 1)
          END,
-         CASE WHEN NOT prebuilds.has_live_provisioner(o.id, t.provisioner, prebuilds.normalized_tags(v.tags), $3)
+         CASE WHEN NOT EXISTS (SELECT FROM prebuilds.live_provisioners(o.id, t.provisioner, prebuilds.normalized_tags(v.tags), $3))
               THEN pg_catalog.format('no live provisioner of organization "%s" takes jobs for "%s" with tags %s',
                                      o.name, t.provisioner, prebuilds.normalized_tags(v.tags))
          END

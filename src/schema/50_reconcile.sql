@@ -62,42 +62,41 @@ SELECT o.id AS organization_id,
 COMMENT ON VIEW prebuilds.organizations_with_prebuilds IS
     'Organizations in which a preset of any version has prebuilds, and what of the prebuilds user''s membership is there';
 
-CREATE FUNCTION prebuilds.has_live_provisioner(organization_id uuid, provisioner text, tags jsonb, seen_since timestamptz)
-    RETURNS boolean
+-- Both are called for many rows, so they are written to be inlined: of a set, and without settings of their own. Else a
+-- pass would run a statement for each preset.
+CREATE FUNCTION prebuilds.live_provisioners(organization_id uuid, provisioner text, tags jsonb, seen_since timestamptz)
+    RETURNS SETOF uuid
     LANGUAGE sql STABLE PARALLEL SAFE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT EXISTS (
-        SELECT FROM prebuilds.provisioner_daemons AS d
-         WHERE d.organization_id = has_live_provisioner.organization_id
-           AND has_live_provisioner.provisioner = ANY (d.provisioners)
-           AND d.last_seen_at >= seen_since
-           AND CASE WHEN has_live_provisioner.tags = '{"scope": "organization", "owner": ""}'
-                    THEN prebuilds.normalized_tags(d.tags) = has_live_provisioner.tags
-                    ELSE has_live_provisioner.tags <@ prebuilds.normalized_tags(d.tags)
-               END)
-$$;
-COMMENT ON FUNCTION prebuilds.has_live_provisioner(uuid, text, jsonb, timestamptz) IS
-    'Whether a provisioner that may take such a job has been seen since; tags normalised';
+BEGIN ATOMIC
+    SELECT d.id
+      FROM prebuilds.provisioner_daemons AS d
+     WHERE d.organization_id = live_provisioners.organization_id
+       AND live_provisioners.provisioner = ANY (d.provisioners)
+       AND d.last_seen_at >= seen_since
+       AND CASE WHEN live_provisioners.tags = '{"scope": "organization", "owner": ""}'
+                THEN prebuilds.normalized_tags(d.tags) = live_provisioners.tags
+                ELSE live_provisioners.tags <@ prebuilds.normalized_tags(d.tags)
+           END;
+END;
+COMMENT ON FUNCTION prebuilds.live_provisioners(uuid, text, jsonb, timestamptz) IS
+    'The provisioners that may take such a job and have been seen since; tags normalised';
 
-CREATE FUNCTION prebuilds.preset_problem(template_version_id uuid, preset_id uuid) RETURNS text
+CREATE FUNCTION prebuilds.preset_problems(template_version_id uuid, preset_id uuid)
+    RETURNS TABLE (problem text, display_order integer, name text)
     LANGUAGE sql STABLE PARALLEL SAFE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT format('parameter "%s": %s', vp.name, problem.text)
+BEGIN ATOMIC
+    SELECT format('parameter "%s": %s', vp.name, problem.text), vp.display_order, vp.name
       FROM prebuilds.template_version_parameters AS vp
       LEFT JOIN prebuilds.template_version_preset_parameters AS pp
-        ON pp.template_version_preset_id = preset_problem.preset_id AND pp.name = vp.name
+        ON pp.template_version_preset_id = preset_problems.preset_id AND pp.name = vp.name
      CROSS JOIN LATERAL (
            SELECT prebuilds.parameter_problem(pp.value, vp.required, vp.default_value, vp.options, vp.validation_regex)
           ) AS problem (text)
-     WHERE vp.template_version_id = preset_problem.template_version_id
-       AND problem.text IS NOT NULL
-     ORDER BY vp.display_order, vp.name
-     LIMIT 1
-$$;
-COMMENT ON FUNCTION prebuilds.preset_problem(uuid, uuid) IS
-    'Why no workspace can be created from the preset''s values and the version''s defaults; NULL = it can';
+     WHERE vp.template_version_id = preset_problems.template_version_id
+       AND problem.text IS NOT NULL;
+END;
+COMMENT ON FUNCTION prebuilds.preset_problems(uuid, uuid) IS
+    'Why no workspace can be created from the preset''s values and the version''s defaults, parameter by parameter';
 
 CREATE FUNCTION @extschema@.prebuilds_reconcile_all(as_of timestamptz DEFAULT NULL)
     RETURNS TABLE (elapsed interval, presets_total integer, presets_reconciled integer, created integer,
