@@ -91,7 +91,10 @@ CREATE TABLE prebuilds.job_queues (
     owner           text    NOT NULL,
     tags            jsonb   NOT NULL
 );
-CREATE INDEX job_queues_organization_id_idx ON prebuilds.job_queues (organization_id, provisioner, owner);
+-- A daemon without tags of its own serves none but jobs without: it need not walk the tags of all others.
+CREATE INDEX job_queues_organization_id_idx ON prebuilds.job_queues
+    (organization_id, owner,
+     (CASE WHEN tags = '{"scope": "organization", "owner": ""}'::jsonb THEN 1 ELSE 0 END));
 COMMENT ON TABLE prebuilds.job_queues IS
     'Derived: one row per queue_key ever seen, so that a daemon finds its queues without looking at jobs';
 COMMENT ON COLUMN prebuilds.job_queues.owner IS 'The owner tag, which a daemon''s own must equal';

@@ -10,16 +10,18 @@ DECLARE
     queue record;
     payload text;
 BEGIN
+    IF queue_keys IS NULL THEN
+        queue_keys := ARRAY(
+            SELECT q.queue_key FROM prebuilds.job_queues AS q
+            WHERE EXISTS (SELECT FROM prebuilds.provisioner_jobs AS j
+                          WHERE j.queue_key = q.queue_key
+                            AND j.started_at IS NULL AND j.completed_at IS NULL AND j.canceled_at IS NULL));
+    END IF;
     -- Tags that differ only in form are the same announcement.
     FOR queue IN
         SELECT DISTINCT q.organization_id, q.provisioner, q.tags
         FROM prebuilds.job_queues AS q
-        WHERE CASE
-                  WHEN queue_keys IS NOT NULL THEN q.queue_key = ANY (queue_keys)
-                  ELSE EXISTS (SELECT FROM prebuilds.provisioner_jobs AS j
-                               WHERE j.queue_key = q.queue_key
-                                 AND j.started_at IS NULL AND j.completed_at IS NULL AND j.canceled_at IS NULL)
-              END
+        WHERE q.queue_key = ANY (queue_keys)
         ORDER BY 1, 2, 3
     LOOP
         payload := jsonb_build_object('organization_id', queue.organization_id, 'type', queue.provisioner,
@@ -159,8 +161,7 @@ BEGIN
 
     INSERT INTO prebuilds.provisioner_daemons AS d
         (id, created_at, updated_at, name, provisioners, tags, last_seen_at, version, organization_id, owner_role)
-    VALUES (prebuilds.uuid_v7(now), now, now, name, provisioners, prebuilds.normalized_tags(daemon_tags), now, version,
-            organization_id, caller)
+    VALUES (prebuilds.uuid_v7(now), now, now, name, provisioners, daemon_tags, now, version, organization_id, caller)
     ON CONFLICT ON CONSTRAINT provisioner_daemons_organization_id_name_key DO UPDATE
     SET updated_at = excluded.updated_at, provisioners = excluded.provisioners, tags = excluded.tags,
         last_seen_at = excluded.last_seen_at, version = excluded.version, owner_role = excluded.owner_role
@@ -306,6 +307,7 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     tags constant jsonb := prebuilds.normalized_tags(daemon.tags);
+    untagged constant integer := CASE WHEN tags = '{"scope": "organization", "owner": ""}' THEN 1 ELSE 0 END;
     head record;
     job record;
     passed_over uuid[] := '{}';
@@ -326,7 +328,9 @@ BEGIN
             LIMIT 1
         ) AS first
         WHERE q.organization_id = daemon.organization_id AND q.provisioner = ANY (daemon.provisioners)
-          AND q.owner = tags ->> 'owner' AND prebuilds.serves(tags, q.tags)
+          AND q.owner = tags ->> 'owner'
+          AND (CASE WHEN q.tags = '{"scope": "organization", "owner": ""}'::jsonb THEN 1 ELSE 0 END) = untagged
+          AND q.tags <@ tags
         ORDER BY c.class, first.created_at, first.id
     LOOP
         LOOP
