@@ -91,7 +91,8 @@ SELECT count(fixture.prebuild('start', 'failed', 'p', 'of another version', 'v0'
        count(fixture.prebuild('start', 'failed', 'p', 'deleted', 'v1', '5 min'));
 UPDATE workspaces SET deleted = true WHERE name = 'deleted';
 SELECT preset_name, num_failed, failed, backoff_until FROM prebuilds_status(fixture.noon());
-SELECT count(fixture.prebuild('start', 'failed', 'p', 'asked for by a person', 'v1', '5 min', initiator => 'ann'));
+SELECT count(fixture.prebuild('start', 'failed', 'p', 'asked for by a person', 'v1', '5 min', initiator => 'ann')),
+       count(fixture.prebuild('start', 'failed', 'p', 'of a version that is active in its template', 'antagonist v1', '5 min'));
 SELECT preset_name, num_failed, failed, backoff_until FROM prebuilds_status(fixture.noon());
 DELETE FROM workspaces WHERE name !~ '^antagonist';
 DELETE FROM template_version_presets;

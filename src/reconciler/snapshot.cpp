@@ -1,6 +1,7 @@
 #include "reconciler/snapshot.hpp"
 
 #include <map>
+#include <set>
 
 #include "checks/timezone.hpp"
 #include "pg/gucs.hpp"
@@ -98,6 +99,16 @@ constinit pg::Statement select_prebuilds(R"sql(
 )sql",
                                          UUIDARRAYOID);
 
+constinit pg::Statement select_active_versions(R"sql(
+  SELECT v.id
+    FROM pg_catalog.unnest($1) i (id)
+   CROSS JOIN LATERAL (SELECT id, template_id FROM prebuilds.template_versions WHERE id = i.id LIMIT 1) v
+   CROSS JOIN LATERAL (SELECT active_version_id, deleted FROM prebuilds.templates WHERE id = v.template_id LIMIT 1) t
+   WHERE t.active_version_id = v.id
+     AND NOT t.deleted
+)sql",
+                                               UUIDARRAYOID);
+
 enum class Transition { start, stop, remove };
 enum class Job { active, succeeded, failed, canceled };
 
@@ -108,8 +119,15 @@ std::vector<core::Uuid> ids_of(const pg::Rows &rows) {
   return ids;
 }
 
+// A build of the failure base, if its version turns out to be active in its template.
+struct BaseBuild {
+  core::BuildOutcome outcome;
+  core::Uuid template_version_id;
+};
+
 struct Loaded {
   core::PresetSnapshot preset;
+  std::vector<BaseBuild> base_builds;  // newest first
   bool waits_for_provisioner = false;
   std::optional<core::Instant> failures_reset_at;
 };
@@ -183,9 +201,29 @@ void add_prebuild(Loaded &loaded, pg::Row &row) {
   }
 
   const bool since_reset = !loaded.failures_reset_at || build_created_at > *loaded.failures_reset_at;
-  if (transition == Transition::start && build_preset == preset.id && build_version == preset.template_version_id &&
-      since_reset)
-    preset.failure_base.push_back({job == Job::failed, build_created_at, completed_at});
+  if (preset.active() && transition == Transition::start && build_preset == preset.id && since_reset)
+    loaded.base_builds.push_back({{job == Job::failed, build_created_at, completed_at}, build_version});
+}
+
+// A build may be of another version than its preset, which only a look at that version's template can tell active.
+void fill_failure_bases(std::vector<Loaded> &loaded) {
+  std::set<core::Uuid> others;
+  for (const Loaded &each : loaded) {
+    for (const BaseBuild &build : each.base_builds) {
+      if (build.template_version_id != each.preset.template_version_id) others.insert(build.template_version_id);
+    }
+  }
+  std::set<core::Uuid> active;
+  if (!others.empty()) {
+    const std::vector<core::Uuid> ids(others.begin(), others.end());
+    select_active_versions.read({ids}).each([&](pg::Row &row) { active.insert(row.uuid()); });
+  }
+  for (Loaded &each : loaded) {
+    for (const BaseBuild &build : each.base_builds) {
+      if (build.template_version_id == each.preset.template_version_id || active.contains(build.template_version_id))
+        each.preset.failure_base.push_back(build.outcome);
+    }
+  }
 }
 
 }  // namespace
@@ -219,6 +257,7 @@ std::vector<core::PresetSnapshot> load_presets(const std::vector<core::Uuid> &id
     const auto found = position.find(row.uuid());
     if (found != position.end()) add_prebuild(loaded[found->second], row);
   });
+  fill_failure_bases(loaded);
 
   std::vector<core::PresetSnapshot> presets;
   presets.reserve(loaded.size());
