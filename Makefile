@@ -13,7 +13,7 @@ MODULE_big  = $(EXTENSION)
 SRCS        = $(CORE_SRCS) $(PG_SRCS) $(CHECKS_SRCS) $(READ_MODEL_SRCS) $(RECONCILER_SRCS) $(WORKER_SRCS)
 OBJS        = $(SRCS:.cpp=.o)
 DATA_built  = $(EXTENSION)--$(EXTVERSION).sql
-EXTRA_CLEAN = build results output_iso tmp_check log $(OBJS:.o=.d) $(OBJS:.o=.bc)
+EXTRA_CLEAN = build results output_iso tmp_check log $(OBJS:.o=.d)
 
 REGRESS        = $(basename $(notdir $(sort $(wildcard sql/*.sql))))
 ISOLATION      = $(basename $(notdir $(sort $(wildcard test/isolation/specs/*.spec))))
@@ -32,6 +32,8 @@ endif
 override COMPILER = $(CXX) $(CXXFLAGS)
 
 PG_CONFIG ?= $(if $(PG_MAJOR),/usr/lib/postgresql/$(PG_MAJOR)/bin/)pg_config
+# Bitcode helps only to inline C functions into compiled expressions, which ours are not in.
+override with_llvm = no
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
@@ -39,8 +41,7 @@ ifneq ($(shell test $(MAJORVERSION) -ge $(PG_MIN) -a $(MAJORVERSION) -le $(PG_MA
 $(error PostgreSQL $(VERSION) is not supported: $(PG_MIN) to $(PG_MAX) are (make PG_MAX=$(MAJORVERSION) to try it))
 endif
 
-# PGXS passes neither PG_CXXFLAGS to the bitcode compiler nor tracks headers on every platform.
-COMPILE.cxx.bc += -std=$(CXX_STD) -Wno-register
+# PGXS does not track headers on every platform.
 override CXXFLAGS += -MMD -MP
 -include $(OBJS:.o=.d)
 
