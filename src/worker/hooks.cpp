@@ -13,49 +13,51 @@ namespace {
 constinit ProcessUtility_hook_type previous_utility_hook = nullptr;
 constinit object_access_hook_type previous_access_hook = nullptr;
 
-void end_my_holds() {
+constinit bool holding = false;
+
+void end_holds() {
+  if (!holding) return;
+  holding = false;
   with_shared([](Shared &shared) {
     for (Hold &hold : shared.holds)
       if (hold.holder == MyProcPid) hold = {};
+    shared.databases_changed = true;  // so that the launcher looks for a dropped database before it starts a worker
     wake_launcher(shared);
   });
 }
 
-// For a backend that is terminated in the middle of its command: no destructor runs then.
-void end_holds_at_exit(int, Datum) noexcept {
-  pg::callback([] { end_my_holds(); });
+void end_holds_with_transaction(XactEvent event, void *) noexcept {
+  pg::callback([&] {
+    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT) end_holds();
+  });
 }
 
-// While it lives the database has no worker.
-class DatabaseHold {
- public:
-  explicit DatabaseHold(Oid database) {
-    static constinit bool registered = false;
-    if (!registered) {
-      pg::call([] { before_shmem_exit(end_holds_at_exit, Datum{0}); });
-      registered = true;
-    }
-    with_shared([&](Shared &shared) {
-      for (Hold &hold : shared.holds) {
-        if (OidIsValid(hold.database)) continue;
-        hold = {database, MyProcPid};
-        break;
-      }
+// For a backend that is terminated in the middle of its command.
+void end_holds_at_exit(int, Datum) noexcept {
+  pg::callback([] { end_holds(); });
+}
+
+// Until the transaction ends, which is that of the command alone, the database has no worker.
+void hold_database(Oid database) {
+  static constinit bool registered = false;
+  if (!registered) {
+    pg::call([] {
+      RegisterXactCallback(end_holds_with_transaction, nullptr);
+      before_shmem_exit(end_holds_at_exit, Datum{0});
     });
-    try {
-      // Should it not go, the command itself says best what keeps it.
-      wait_for_worker_to_go(database, std::chrono::seconds(30));
-    } catch (...) {
-      end_my_holds();
-      throw;
+    registered = true;
+  }
+  holding = true;
+  with_shared([&](Shared &shared) {
+    for (Hold &hold : shared.holds) {
+      if (OidIsValid(hold.database)) continue;
+      hold = {database, MyProcPid};
+      break;
     }
-  }
-  ~DatabaseHold() {
-    pg::callback([] { end_my_holds(); });
-  }
-  DatabaseHold(const DatabaseHold &) = delete;
-  DatabaseHold &operator=(const DatabaseHold &) = delete;
-};
+  });
+  // Should it not go, the command itself says best what keeps it.
+  wait_for_worker_to_go(database, std::chrono::seconds(30));
+}
 
 const char *option(List *options, const char *name) {
   return pg::call([&]() -> const char * {
@@ -125,8 +127,7 @@ void process_utility(PlannedStmt *planned, const char *query, bool read_only_tre
                      QueryCompletion *completion) noexcept {
   pg::entry([&] {
     Node *command = planned->utilityStmt;
-    std::optional<DatabaseHold> hold;
-    if (const Oid database = database_to_hold(command); OidIsValid(database)) hold.emplace(database);
+    if (const Oid database = database_to_hold(command); OidIsValid(database)) hold_database(database);
     // The update's script changes tables in an order of its own; a pass in between could deadlock with it.
     if (updates_extension(command)) lock_extension_exclusively();
     note_what_changes(command);
