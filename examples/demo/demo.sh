@@ -222,7 +222,7 @@ say "building the extension and the example provisioner, which takes a minute or
   { tail -20 "$REPO/build/demo.log" >&2; give_up "the build (all of it: build/demo.log)"; }
 install -D -t "$WORK/bin" "$REPO/build/demo/examples/provisioner/provisioner" "$REPO"/examples/template/{workspace,push.sql}
 as_tester mkdir "$WORK/workspaces" "$WORK/repositories"
-start_cluster platform "fsync = on" "prebuilds.reconciliation_interval = 1s" || give_up "the server does not start"
+start_cluster platform "fsync = on" || give_up "the server does not start"
 as_tester "$PG_BIN/psql" -X -q -v ON_ERROR_STOP=1 -h "$WORK" -d postgres -o /dev/null 2>>"$WORK/sessions.log" <<'SQL' || give_up "the database"
 CREATE DATABASE platform;
 \c platform
