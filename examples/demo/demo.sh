@@ -31,7 +31,7 @@ give_up() {
   local log
   for log in "$WORK/platform/log" "$WORK/provisioner.log" "$WORK/sessions.log"; do
     if [ -s "$log" ]; then
-      printf -- '--- the end of %s\n' "$(basename "$log")" >&2
+      printf -- '--- the end of %s\n' "${log#"$WORK"/}" >&2
       tail -15 "$log" >&2
     fi
   done
