@@ -55,16 +55,19 @@ sub set_desired
     return;
 }
 
+# Prebuilds of a preset that run or start.
+my $members = q{FROM prebuilds.live_prebuilds WHERE transition = 'start' AND job_status <> 'failed' AND preset_id =};
+
 sub pool_size
 {
     my ($node, $database, $preset) = @_;
-    return $node->safe_psql($database, "SELECT count(*) FROM prebuilds.live_prebuilds WHERE preset_id = '$preset'");
+    return $node->safe_psql($database, "SELECT count(*) $members '$preset'");
 }
 
 sub wait_for_pool
 {
     my ($node, $database, $preset, $size) = @_;
-    return $node->poll_query_until($database, "SELECT count(*) = $size FROM prebuilds.live_prebuilds WHERE preset_id = '$preset'");
+    return $node->poll_query_until($database, "SELECT count(*) = $size $members '$preset'");
 }
 
 # What the server has logged since an offset into its log.

@@ -1,0 +1,46 @@
+# No worker runs on a standby; after promotion the first pass comes within two seconds.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use PrebuildsTest;
+use WorkerTest;
+use Time::HiRes qw(time);
+use Test::More;
+
+my $primary = PostgreSQL::Test::Cluster->new('primary');
+$primary->init(allows_streaming => 1);
+$primary->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_prebuilds'\nmax_worker_processes = 16");
+$primary->start;
+$primary->safe_psql('postgres', 'CREATE EXTENSION pg_prebuilds');
+my $preset = push_pool($primary, 'postgres', 'a', 3);
+ok(wait_for_pool($primary, 'postgres', $preset, 3), 'the primary fills its pool');
+$primary->safe_psql('postgres', q{SELECT prebuilds_register_provisioner('acme', 'p')});
+my $held = $primary->safe_psql('postgres', q{SELECT job_id FROM prebuilds_acquire_job((SELECT id FROM prebuilds.provisioner_daemons))});
+
+$primary->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($primary, 'base', has_streaming => 1);
+$standby->start;
+
+is($standby->safe_psql('postgres', 'SELECT pid, state, preloaded FROM prebuilds_worker_status()'), '|standby|t', 'the standby has no worker, and says why');
+is($standby->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'pg_prebuilds%'"), '0', 'and no launcher');
+my (undef, undef, $stderr) = $standby->psql('postgres', "\\set VERBOSITY verbose\nSELECT prebuilds_worker_start()");
+like($stderr, qr/ERROR:  55000: no worker runs during recovery\n.*HINT:  It starts when this server is promoted/, 'start is refused');
+is($standby->safe_psql('postgres', 'SELECT changed FROM prebuilds_worker_stop()'), 't', 'stop is remembered');
+$standby->restart;
+
+# The last thing that the primary does is never seen by its own worker.
+$primary->safe_psql('postgres', q{SELECT prebuilds_worker_stop('fail-over')});
+set_desired($primary, 'postgres', $preset, 5);
+$primary->wait_for_catchup($standby);
+$primary->stop('immediate');
+
+$standby->promote;
+my $promoted = time;
+ok(wait_for_pool($standby, 'postgres', $preset, 5), 'the promoted standby fills the pool');
+cmp_ok(time - $promoted, '<', 2 * ($ENV{PG_TEST_TIMEOUT_DEFAULT} // 60) / 60, 'within two seconds');
+ok(wait_for_worker($standby, 'postgres'), 'it has a worker');
+is($standby->safe_psql('postgres', "SELECT job_status, worker_id IS NOT NULL FROM prebuilds.provisioner_jobs WHERE id = '$held'"), 'running|t', 'a job in flight keeps its owner');
+$standby->stop;
+done_testing();
