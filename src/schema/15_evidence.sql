@@ -4,12 +4,15 @@ CREATE TABLE prebuilds.prebuild_events (
     id         uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
     created_at timestamptz NOT NULL DEFAULT now(),
     preset_id  uuid        NOT NULL REFERENCES prebuilds.template_version_presets ON DELETE CASCADE,
-    event_type text        NOT NULL CHECK (event_type IN ('claim_succeeded', 'claim_missed'))
+    event_type text        NOT NULL CHECK (event_type IN ('claim_succeeded', 'claim_missed')),
+    folded     boolean     NOT NULL DEFAULT false
 );
 CREATE INDEX prebuild_events_preset_id_idx ON prebuilds.prebuild_events (preset_id, created_at);
-CREATE INDEX prebuild_events_created_at_idx ON prebuilds.prebuild_events (created_at);
+CREATE INDEX prebuild_events_unfolded_idx ON prebuilds.prebuild_events (created_at) WHERE NOT folded;
+CREATE INDEX prebuild_events_folded_idx ON prebuilds.prebuild_events (event_type, created_at) WHERE folded;
 COMMENT ON TABLE prebuilds.prebuild_events IS
     'Claims and misses; rows and not counters, so that two claims of a pool never wait for each other';
+COMMENT ON COLUMN prebuilds.prebuild_events.folded IS 'It is counted in metric_totals, and may be purged';
 
 CREATE TABLE prebuilds.notifications (
     id           uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -69,9 +72,11 @@ CREATE TABLE prebuilds.reconcile_passes (
     conflicts          integer     NOT NULL DEFAULT 0,
     errors             integer     NOT NULL DEFAULT 0,
     failures           jsonb       NOT NULL DEFAULT '[]',
-    creates            jsonb       NOT NULL DEFAULT '[]'
+    creates            jsonb       NOT NULL DEFAULT '[]',
+    folded             boolean     NOT NULL DEFAULT false
 );
-CREATE INDEX reconcile_passes_created_at_idx ON prebuilds.reconcile_passes (created_at);
+CREATE INDEX reconcile_passes_unfolded_idx ON prebuilds.reconcile_passes (created_at) WHERE NOT folded;
+CREATE INDEX reconcile_passes_folded_idx ON prebuilds.reconcile_passes (created_at) WHERE folded;
 COMMENT ON TABLE prebuilds.reconcile_passes IS 'One row per pass that did something';
 COMMENT ON COLUMN prebuilds.reconcile_passes.created_at IS 'The instant that the pass decided for';
 COMMENT ON COLUMN prebuilds.reconcile_passes.failures IS
@@ -79,6 +84,7 @@ COMMENT ON COLUMN prebuilds.reconcile_passes.failures IS
 COMMENT ON COLUMN prebuilds.reconcile_passes.creates IS
     'What each create was decided on: [{"preset_id", "desired", "valid", "starting", "created"}]; '
     'created never exceeds desired - valid - starting';
+COMMENT ON COLUMN prebuilds.reconcile_passes.folded IS 'It is counted in metric_totals, and may be purged';
 
 CREATE TABLE prebuilds.installation (
     singleton          boolean     PRIMARY KEY DEFAULT true CHECK (singleton),

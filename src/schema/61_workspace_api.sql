@@ -751,8 +751,8 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    SELECT t.organization_id, o.name AS organization_name, t.name AS template_name, v.name AS template_version_name,
-           p.name AS preset_name, w.name AS workspace_name
+    SELECT t.organization_id, o.name AS organization_name, t.id AS template_id, t.name AS template_name,
+           v.name AS template_version_name, p.name AS preset_name, w.name AS workspace_name
     INTO about
     FROM prebuilds.template_version_presets AS p
     JOIN prebuilds.template_versions AS v ON v.id = p.template_version_id
@@ -760,6 +760,9 @@ BEGIN
     JOIN prebuilds.organizations AS o ON o.id = t.organization_id
     CROSS JOIN prebuilds.workspaces AS w
     WHERE p.id = preset_id AND w.id = workspace_id;
+    INSERT INTO prebuilds.metric_observations (id, created_at, template_id, preset_name, metric)
+    VALUES (prebuilds.uuid_v7(now), now, about.template_id, about.preset_name,
+            'coderd_prebuilt_workspaces_resource_replacements_total');
     INSERT INTO prebuilds.notifications (id, created_at, kind, user_id, payload)
     SELECT prebuilds.uuid_v7(now), now, 'prebuilds_resource_replaced', a.user_id,
            jsonb_build_object('organization_name', about.organization_name, 'template_name', about.template_name,

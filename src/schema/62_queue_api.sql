@@ -716,6 +716,9 @@ BEGIN
         started_at = CASE WHEN lifecycle_state = 'starting' THEN now ELSE coalesce(a.started_at, now) END,
         ready_at = CASE lifecycle_state WHEN 'ready' THEN now WHEN 'starting' THEN NULL ELSE a.ready_at END
     WHERE changed AND a.id = agent_id;
+    IF changed AND lifecycle_state = 'ready' THEN
+        PERFORM prebuilds.observe_ready_prebuild(agent_workspace_id, now);
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.prebuilds_report_agent(uuid, text) IS

@@ -57,3 +57,7 @@ VALUES ('00000000-0000-4000-8000-000000000012', '00000000-0000-4000-8000-0000000
 INSERT INTO prebuilds.preset_failures (preset_id, created_at, sqlstate, message)
 VALUES ('00000000-0000-4000-8000-000000000012', now() - interval '1 day', '23514', 'sample');
 INSERT INTO prebuilds.reconcile_passes (created_at) VALUES (now() - interval '1 day');
+INSERT INTO prebuilds.metric_observations (template_id, preset_name, metric)
+VALUES ('00000000-0000-4000-8000-000000000010', 'large', 'coderd_workspace_creation_total');
+INSERT INTO prebuilds.metric_totals (template_id, preset_name, metric, amount)
+VALUES ('00000000-0000-4000-8000-000000000010', 'large', 'coderd_workspace_creation_total', 7);

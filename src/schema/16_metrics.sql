@@ -1,0 +1,44 @@
+-- What metrics are made of. Nothing is counted in place: whoever makes something happen adds a row of his own
+-- (prebuild_events, metric_observations, reconcile_passes), and prebuilds.fold_metrics() adds those rows to the totals.
+
+CREATE TABLE prebuilds.metric_observations (
+    id          uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    template_id uuid        NOT NULL,
+    preset_name text        NOT NULL DEFAULT '',
+    metric      text        NOT NULL,
+    variant     text        NOT NULL DEFAULT '',
+    seconds     numeric,
+    folded      boolean     NOT NULL DEFAULT false
+);
+CREATE INDEX metric_observations_unfolded_idx ON prebuilds.metric_observations (created_at) WHERE NOT folded;
+CREATE INDEX metric_observations_folded_idx ON prebuilds.metric_observations (id) WHERE folded;
+COMMENT ON TABLE prebuilds.metric_observations IS
+    'Single values: what finished builds and ready prebuilds add to the metrics. Purged when folded, except that a '
+    'prebuild''s first readiness, whose id is the workspace''s, stays as long as the prebuild: it counts once';
+COMMENT ON COLUMN prebuilds.metric_observations.template_id IS
+    'No reference: it would lock the template after the workspace, against the order of locks';
+COMMENT ON COLUMN prebuilds.metric_observations.preset_name IS 'Empty = built without a preset';
+COMMENT ON COLUMN prebuilds.metric_observations.metric IS 'A name in metric_families';
+COMMENT ON COLUMN prebuilds.metric_observations.variant IS 'The value of the label that only this metric has';
+COMMENT ON COLUMN prebuilds.metric_observations.seconds IS 'What a histogram observes; NULL = a counter, which adds 1';
+COMMENT ON COLUMN prebuilds.metric_observations.folded IS 'It is counted in metric_totals';
+
+-- By the name of the preset, as the presets of all versions of a template are one series.
+CREATE TABLE prebuilds.metric_totals (
+    template_id uuid    REFERENCES prebuilds.templates ON DELETE CASCADE,
+    preset_name text    NOT NULL DEFAULT '',
+    metric      text    NOT NULL,
+    variant     text    NOT NULL DEFAULT '',
+    bucket      integer NOT NULL DEFAULT 0,
+    amount      bigint  NOT NULL DEFAULT 0,
+    seconds     numeric NOT NULL DEFAULT 0,
+    CONSTRAINT metric_totals_key UNIQUE NULLS NOT DISTINCT (template_id, preset_name, metric, variant, bucket)
+);
+COMMENT ON TABLE prebuilds.metric_totals IS
+    'Counters and histograms since the extension was created, without what is not folded yet';
+COMMENT ON COLUMN prebuilds.metric_totals.template_id IS 'NULL = of the whole database';
+COMMENT ON COLUMN prebuilds.metric_totals.bucket IS
+    'Of a histogram: how many bounds are below what was observed; 0 for counters';
+COMMENT ON COLUMN prebuilds.metric_totals.amount IS 'The counter, or how many observations are in this bucket';
+COMMENT ON COLUMN prebuilds.metric_totals.seconds IS 'Sum of the observations in this bucket';

@@ -1,0 +1,477 @@
+-- Metrics: what is observed, how it is added up, how it is shown; and the housekeeping that bounds all history.
+
+CREATE VIEW prebuilds.metric_families AS
+SELECT f.metric, f.type, f.per_preset, f.label, f.variants, f.bounds, f.help
+FROM (VALUES
+    -- Coder's own
+    ('coderd_prebuilt_workspaces_created_total', 'counter', true, NULL, '{""}'::text[], NULL::numeric[],
+     'Prebuilds that were created.'),
+    ('coderd_prebuilt_workspaces_failed_total', 'counter', true, NULL, '{""}', NULL,
+     'Prebuilds whose first build failed.'),
+    ('coderd_prebuilt_workspaces_claimed_total', 'counter', true, NULL, '{""}', NULL,
+     'Prebuilds that were claimed.'),
+    ('coderd_prebuilt_workspaces_resource_replacements_total', 'counter', true, NULL, '{""}', NULL,
+     'Claims that replaced resources instead of handing them over.'),
+    ('coderd_prebuilt_workspaces_desired', 'gauge', true, NULL, '{""}', NULL,
+     'Prebuilds that the active version wants now.'),
+    ('coderd_prebuilt_workspaces_running', 'gauge', true, NULL, '{""}', NULL,
+     'Running prebuilds of the active version, expired ones included.'),
+    ('coderd_prebuilt_workspaces_eligible', 'gauge', true, NULL, '{""}', NULL,
+     'Prebuilds of the active version that can be claimed now.'),
+    ('coderd_prebuilt_workspaces_preset_hard_limited', 'gauge', true, NULL, '{""}', NULL,
+     '1 while nothing is created because the newest builds all failed, else absent.'),
+    ('coderd_prebuilt_workspaces_preset_validation_failed', 'gauge', true, NULL, '{""}', NULL,
+     '1 while nothing is created because no workspace can be built from the preset, else absent.'),
+    ('coderd_prebuilt_workspaces_reconciliation_paused', 'gauge', false, NULL, '{""}', NULL,
+     '1 while no pass acts (paused, held or disabled), else 0.'),
+    ('coderd_prebuilt_workspaces_metrics_last_updated', 'gauge', false, NULL, '{""}', NULL,
+     'When these values were read, in seconds since 1970.'),
+    ('coderd_prebuilds_reconciliation_duration_seconds', 'histogram', false, NULL, '{""}',
+     '{0.005,0.01,0.025,0.05,0.1,0.25,0.5,1,2.5,5,10}',
+     'Duration of passes that did something.'),
+    ('coderd_workspace_creation_total', 'counter', true, NULL, '{""}', NULL,
+     'Workspaces that were built from scratch for a user, at their first successful start.'),
+    ('coderd_workspace_creation_duration_seconds', 'histogram', true, 'type', '{regular,prebuild}',
+     '{1,10,30,60,300,600,1800,3600}',
+     'Time that the first build of a workspace took, without its time in the queue, by type: regular or prebuild.'),
+    ('coderd_prebuilt_workspace_claim_duration_seconds', 'histogram', true, NULL, '{""}',
+     '{1,5,10,20,30,60,120,180,240,300}',
+     'Time that the build of a claim took, without its time in the queue.'),
+    -- What Coder lacks
+    ('coderd_prebuilt_workspaces_claim_misses_total', 'counter', true, NULL, '{""}', NULL,
+     'Claims that found no eligible prebuild.'),
+    ('coderd_prebuilt_workspace_claim_wait_seconds', 'histogram', true, NULL, '{""}',
+     '{1,5,10,20,30,60,120,180,240,300}',
+     'Time from a claim to the end of its build, its time in the queue included.'),
+    ('coderd_prebuilt_workspace_replenish_duration_seconds', 'histogram', true, NULL, '{""}',
+     '{1,10,30,60,300,600,1800,3600}',
+     'Time from the creation of a prebuild until it could be claimed first.'),
+    ('coderd_prebuilt_workspaces_expired', 'gauge', true, NULL, '{""}', NULL,
+     'Running prebuilds that have expired, of all versions.'),
+    ('coderd_prebuilt_workspaces_extraneous', 'gauge', true, NULL, '{""}', NULL,
+     'Running prebuilds beyond the desired number, without expired ones.'),
+    ('coderd_prebuilt_workspaces_starting', 'gauge', true, NULL, '{""}', NULL,
+     'Prebuilds whose start is queued or at work, of all versions.'),
+    ('coderd_prebuilt_workspaces_failed_remaining', 'gauge', true, NULL, '{""}', NULL,
+     'Prebuilds whose latest build failed or was canceled and that nobody has deleted, of all versions.'),
+    ('coderd_prebuilt_workspaces_preset_backoff', 'gauge', true, NULL, '{""}', NULL,
+     '1 while creates wait because of recent failures, else absent.'),
+    ('coderd_prebuilds_reconciliation_actions_total', 'counter', false, 'action', '{create,delete,cancel}', NULL,
+     'Prebuilds created, deleted and canceled by passes.'),
+    ('coderd_prebuilds_reconciliation_conflicts_total', 'counter', false, NULL, '{""}', NULL,
+     'Prebuilds that a pass left to the next one because somebody else was changing them.'),
+    ('coderd_prebuilds_reconciliation_errors_total', 'counter', false, NULL, '{""}', NULL,
+     'Presets that passes left out because of an error.')
+) AS f (metric, type, per_preset, label, variants, bounds, help);
+COMMENT ON VIEW prebuilds.metric_families IS
+    'The metrics: per_preset ones have the labels template_name, preset_name and organization_name; label is a further '
+    'one, with the values variants; bounds are the upper bounds of a histogram''s buckets, in seconds';
+
+-- Observations -----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION prebuilds.observe_finished_build() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    job record;
+    build_template_id uuid;
+    build_preset_name text;
+    by_system constant boolean := NEW.initiator_id = prebuilds.system_user_id();
+    claim boolean;
+    first_start boolean;
+BEGIN
+    SELECT j.job_status, j.created_at, coalesce(j.started_at, j.created_at) AS started_at, j.completed_at,
+           j.input ->> 'prebuilt_workspace_stage' AS stage
+    INTO job FROM prebuilds.provisioner_jobs AS j WHERE j.id = NEW.job_id;
+    IF job.job_status NOT IN ('succeeded', 'failed') THEN
+        RETURN NULL;
+    END IF;
+    job.completed_at := coalesce(job.completed_at, clock_timestamp());
+    claim := NOT by_system AND job.stage IS NOT DISTINCT FROM 'claim';
+    first_start := NOT by_system AND NOT claim AND job.job_status = 'succeeded' AND NOT EXISTS (
+        SELECT FROM (SELECT b.job_id FROM prebuilds.workspace_builds AS b
+                     WHERE b.workspace_id = NEW.workspace_id AND b.build_number < NEW.build_number
+                       AND b.transition = 'start' OFFSET 0) AS b
+        CROSS JOIN LATERAL (SELECT FROM prebuilds.provisioner_jobs AS j
+                            WHERE j.id = b.job_id AND j.job_status = 'succeeded' LIMIT 1) AS j);
+    SELECT v.template_id INTO build_template_id
+    FROM prebuilds.template_versions AS v WHERE v.id = NEW.template_version_id;
+    SELECT p.name INTO build_preset_name
+    FROM prebuilds.template_version_presets AS p WHERE p.id = NEW.template_version_preset_id;
+
+    INSERT INTO prebuilds.metric_observations
+        (id, created_at, template_id, preset_name, metric, variant, seconds)
+    SELECT prebuilds.uuid_v7(job.completed_at), job.completed_at, build_template_id, coalesce(build_preset_name, ''),
+           o.metric, o.variant, greatest(extract(epoch FROM job.completed_at - o.since), 0)
+    FROM (VALUES
+        (job.job_status = 'failed' AND by_system AND NEW.build_number = 1,
+         'coderd_prebuilt_workspaces_failed_total', '', NULL),
+        (job.job_status = 'succeeded' AND NOT claim AND NEW.build_number = 1,
+         'coderd_workspace_creation_duration_seconds', CASE WHEN by_system THEN 'prebuild' ELSE 'regular' END,
+         job.started_at),
+        (first_start, 'coderd_workspace_creation_total', '', NULL),
+        (job.job_status = 'succeeded' AND claim,
+         'coderd_prebuilt_workspace_claim_duration_seconds', '', job.started_at),
+        (job.job_status = 'succeeded' AND claim,
+         'coderd_prebuilt_workspace_claim_wait_seconds', '', job.created_at)
+    ) AS o (applies, metric, variant, since)
+    WHERE o.applies;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION prebuilds.observe_finished_build() IS
+    'Adds to metric_observations what a start build that has ended tells: how long it took, or that it failed';
+
+-- Not on INSERT: a build that is stored when its job has ended already is history, loaded with its own totals.
+CREATE TRIGGER d_observe_finished AFTER UPDATE ON prebuilds.workspace_builds
+    FOR EACH ROW WHEN (OLD.open AND NOT NEW.open AND NEW.transition = 'start')
+    EXECUTE FUNCTION prebuilds.observe_finished_build();
+
+CREATE FUNCTION prebuilds.observe_ready_prebuild(workspace_id uuid, now timestamptz) RETURNS void
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    -- An agent may restart: what counts is the first time.
+    INSERT INTO prebuilds.metric_observations (id, created_at, template_id, preset_name, metric, seconds)
+    SELECT l.workspace_id, now, v.template_id, p.name, 'coderd_prebuilt_workspace_replenish_duration_seconds',
+           greatest(extract(epoch FROM now - l.created_at), 0)
+    FROM prebuilds.live_prebuilds AS l
+    CROSS JOIN LATERAL (SELECT p.name, p.template_version_id FROM prebuilds.template_version_presets AS p
+                        WHERE p.id = l.preset_id LIMIT 1) AS p
+    CROSS JOIN LATERAL (SELECT v.template_id FROM prebuilds.template_versions AS v
+                        WHERE v.id = p.template_version_id LIMIT 1) AS v
+    WHERE l.workspace_id = observe_ready_prebuild.workspace_id
+      AND l.build_number = 1 AND l.transition = 'start' AND l.job_status = 'succeeded' AND l.ready
+    ON CONFLICT DO NOTHING
+$$;
+COMMENT ON FUNCTION prebuilds.observe_ready_prebuild(uuid, timestamptz) IS
+    'Adds to metric_observations how long it took from the creation of a prebuild until now that it is ready, the first '
+    'time; nothing for any other workspace';
+
+-- Totals -----------------------------------------------------------------------------------------------------------
+
+CREATE VIEW prebuilds.unfolded_metrics AS
+SELECT u.source_id, u.template_id, u.preset_name, u.metric, u.variant,
+       (SELECT count(*)::integer FROM unnest(f.bounds) AS b WHERE b < u.seconds) AS bucket,
+       u.amount, coalesce(u.seconds, 0) AS seconds
+FROM (
+    SELECT e.id, v.template_id, p.name,
+           CASE e.event_type WHEN 'claim_succeeded' THEN 'coderd_prebuilt_workspaces_claimed_total'
+                             WHEN 'claim_missed' THEN 'coderd_prebuilt_workspaces_claim_misses_total' END,
+           '', 1, NULL::numeric
+    FROM prebuilds.prebuild_events AS e
+    JOIN prebuilds.template_version_presets AS p ON p.id = e.preset_id
+    JOIN prebuilds.template_versions AS v ON v.id = p.template_version_id
+    WHERE NOT e.folded
+    UNION ALL
+    SELECT o.id, o.template_id, o.preset_name, o.metric, o.variant, 1, o.seconds
+    FROM prebuilds.metric_observations AS o
+    WHERE NOT o.folded
+    UNION ALL
+    SELECT r.id, NULL, '', c.metric, c.variant, c.amount, c.seconds
+    FROM prebuilds.reconcile_passes AS r
+    CROSS JOIN LATERAL (VALUES
+        ('coderd_prebuilds_reconciliation_duration_seconds', '', 1, extract(epoch FROM r.elapsed)),
+        ('coderd_prebuilds_reconciliation_actions_total', 'create', r.created, NULL),
+        ('coderd_prebuilds_reconciliation_actions_total', 'delete', r.deleted, NULL),
+        ('coderd_prebuilds_reconciliation_actions_total', 'cancel', r.canceled, NULL),
+        ('coderd_prebuilds_reconciliation_conflicts_total', '', r.conflicts, NULL),
+        ('coderd_prebuilds_reconciliation_errors_total', '', r.errors, NULL)
+    ) AS c (metric, variant, amount, seconds)
+    WHERE NOT r.folded AND c.amount > 0
+    UNION ALL
+    SELECT r.id, v.template_id, p.name, 'coderd_prebuilt_workspaces_created_total', '', c.created, NULL
+    FROM prebuilds.reconcile_passes AS r
+    CROSS JOIN LATERAL jsonb_to_recordset(r.creates) AS c (preset_id uuid, created integer)
+    JOIN prebuilds.template_version_presets AS p ON p.id = c.preset_id
+    JOIN prebuilds.template_versions AS v ON v.id = p.template_version_id
+    WHERE NOT r.folded
+) AS u (source_id, template_id, preset_name, metric, variant, amount, seconds)
+JOIN prebuilds.metric_families AS f ON f.metric = u.metric;
+COMMENT ON VIEW prebuilds.unfolded_metrics IS
+    'What has happened and is not in metric_totals yet, in its columns; source_id is the row that says so';
+
+CREATE FUNCTION prebuilds.fold_metrics(max_rows integer DEFAULT 20000) RETURNS integer
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    SET enable_seqscan = off
+    SET jit = off
+AS $$
+DECLARE
+    -- Locked: who folds at the same time skips these rows, or finds them folded when it gets to them.
+    events constant uuid[] := ARRAY(
+        SELECT e.id FROM prebuilds.prebuild_events AS e WHERE NOT e.folded
+        ORDER BY e.created_at LIMIT max_rows FOR UPDATE SKIP LOCKED);
+    observations constant uuid[] := ARRAY(
+        SELECT o.id FROM prebuilds.metric_observations AS o WHERE NOT o.folded
+        ORDER BY o.created_at LIMIT max_rows FOR UPDATE SKIP LOCKED);
+    passes constant uuid[] := ARRAY(
+        SELECT r.id FROM prebuilds.reconcile_passes AS r WHERE NOT r.folded
+        ORDER BY r.created_at LIMIT max_rows FOR UPDATE SKIP LOCKED);
+    sources constant uuid[] := events || observations || passes;
+BEGIN
+    IF sources = '{}' THEN
+        RETURN 0;
+    END IF;
+    -- In order of the key: two of these must not wait for each other.
+    INSERT INTO prebuilds.metric_totals AS t (template_id, preset_name, metric, variant, bucket, amount, seconds)
+    SELECT u.template_id, u.preset_name, u.metric, u.variant, u.bucket, sum(u.amount), sum(u.seconds)
+    FROM prebuilds.unfolded_metrics AS u
+    WHERE u.source_id = ANY (sources)
+      AND (u.template_id IS NULL OR EXISTS (SELECT FROM prebuilds.templates AS k WHERE k.id = u.template_id))
+    GROUP BY u.template_id, u.preset_name, u.metric, u.variant, u.bucket
+    ORDER BY u.template_id, u.preset_name, u.metric, u.variant, u.bucket
+    ON CONFLICT ON CONSTRAINT metric_totals_key DO UPDATE
+    SET amount = t.amount + excluded.amount, seconds = t.seconds + excluded.seconds;
+    UPDATE prebuilds.prebuild_events AS e SET folded = true WHERE e.id = ANY (events);
+    UPDATE prebuilds.metric_observations AS o SET folded = true WHERE o.id = ANY (observations);
+    UPDATE prebuilds.reconcile_passes AS r SET folded = true WHERE r.id = ANY (passes);
+    RETURN cardinality(sources);
+END
+$$;
+COMMENT ON FUNCTION prebuilds.fold_metrics(integer) IS
+    'Adds what has happened to metric_totals, up to max_rows rows of each source, the oldest first, and returns how '
+    'many. What metrics show does not change by it. Never waits for who makes things happen; two at once share the work';
+
+-- A preset takes its events with it, and its name is the name of a series: what is not in the totals yet would be lost.
+CREATE FUNCTION prebuilds.fold_before_presets_change() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    LOOP
+        EXIT WHEN prebuilds.fold_metrics() = 0;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION prebuilds.fold_before_presets_change() IS 'Folds everything';
+CREATE TRIGGER a_fold_metrics BEFORE DELETE ON prebuilds.template_versions
+    FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.fold_before_presets_change();
+CREATE TRIGGER a_fold_metrics BEFORE DELETE OR UPDATE OF name ON prebuilds.template_version_presets
+    FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.fold_before_presets_change();
+
+-- Exposition -------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION prebuilds.metric_label(name text, value text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT name || '="' || replace(replace(replace(value, '\', '\\'), '"', '\"'), E'\n', '\n') || '"'
+$$;
+COMMENT ON FUNCTION prebuilds.metric_label(text, text) IS 'name="value", escaped as Prometheus wants it';
+
+CREATE FUNCTION prebuilds.metric_line(name text, labels text, value numeric) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT name || coalesce('{' || nullif(labels, '') || '}', '') || ' ' || trim_scale(value) || E'\n'
+$$;
+COMMENT ON FUNCTION prebuilds.metric_line(text, text, numeric) IS 'One sample in the exposition format';
+
+CREATE FUNCTION prebuilds.metrics(as_of timestamptz) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+WITH pool AS MATERIALIZED (
+    SELECT s.*, t.id AS template_id, v.id = t.active_version_id AS of_active_version
+    FROM @extschema@.prebuilds_status(as_of) AS s
+    CROSS JOIN LATERAL (SELECT p.template_version_id FROM prebuilds.template_version_presets AS p
+                        WHERE p.id = s.preset_id LIMIT 1) AS p
+    CROSS JOIN LATERAL (SELECT v.id, v.template_id FROM prebuilds.template_versions AS v
+                        WHERE v.id = p.template_version_id LIMIT 1) AS v
+    CROSS JOIN LATERAL (SELECT t.id, t.active_version_id FROM prebuilds.templates AS t
+                        WHERE t.id = v.template_id LIMIT 1) AS t
+), point AS (
+    SELECT t.template_id, t.preset_name, t.metric, t.variant, t.bucket, t.amount::numeric, t.seconds
+    FROM prebuilds.metric_totals AS t
+    UNION ALL
+    SELECT u.template_id, u.preset_name, u.metric, u.variant, u.bucket, u.amount, u.seconds
+    FROM prebuilds.unfolded_metrics AS u
+    UNION ALL
+    -- A counter is there before it counts, so that its first step can be seen.
+    SELECT pool.template_id, pool.preset_name, f.metric, '', 0, 0, 0
+    FROM pool CROSS JOIN prebuilds.metric_families AS f
+    WHERE f.per_preset AND f.type = 'counter'
+    UNION ALL
+    SELECT NULL, '', f.metric, variant, 0, 0, 0
+    FROM prebuilds.metric_families AS f CROSS JOIN LATERAL unnest(f.variants) AS variant
+    WHERE NOT f.per_preset AND f.type IN ('counter', 'histogram')
+    UNION ALL
+    SELECT pool.template_id, pool.preset_name, g.metric, '', 0, g.value, 0
+    FROM pool
+    CROSS JOIN LATERAL (VALUES
+        ('coderd_prebuilt_workspaces_desired', pool.desired, pool.of_active_version),
+        ('coderd_prebuilt_workspaces_running', pool.actual, pool.of_active_version),
+        ('coderd_prebuilt_workspaces_eligible', pool.eligible, pool.of_active_version),
+        ('coderd_prebuilt_workspaces_preset_hard_limited', 1,
+         pool.of_active_version AND pool.prebuild_status = 'hard_limited'),
+        ('coderd_prebuilt_workspaces_preset_validation_failed', 1,
+         pool.of_active_version AND pool.prebuild_status = 'validation_failed'),
+        ('coderd_prebuilt_workspaces_preset_backoff', 1, pool.of_active_version AND pool.backoff_until IS NOT NULL),
+        ('coderd_prebuilt_workspaces_expired', pool.expired, true),
+        ('coderd_prebuilt_workspaces_extraneous', pool.extraneous, true),
+        ('coderd_prebuilt_workspaces_starting', pool.starting, true),
+        ('coderd_prebuilt_workspaces_failed_remaining', pool.failed, true)
+    ) AS g (metric, value, shown)
+    WHERE g.shown
+    UNION ALL
+    SELECT NULL, '', g.metric, '', 0, g.value, 0
+    FROM (VALUES
+        ('coderd_prebuilt_workspaces_reconciliation_paused',
+         (prebuilds.paused() OR prebuilds.held() OR NOT prebuilds.setting('enabled')::boolean)::integer::numeric),
+        ('coderd_prebuilt_workspaces_metrics_last_updated',
+         extract(epoch FROM coalesce(as_of, clock_timestamp())))
+    ) AS g (metric, value)
+), series AS (
+    SELECT f.metric, f.type, f.bounds,
+           concat_ws(',', prebuilds.metric_label('template_name', t.name),
+                     CASE WHEN f.per_preset THEN prebuilds.metric_label('preset_name', p.preset_name) END,
+                     prebuilds.metric_label('organization_name', o.name),
+                     prebuilds.metric_label(f.label, p.variant)) AS labels,
+           p.bucket, sum(p.amount) AS amount, sum(p.seconds) AS seconds
+    FROM point AS p
+    JOIN prebuilds.metric_families AS f ON f.metric = p.metric
+    LEFT JOIN prebuilds.templates AS t ON t.id = p.template_id
+    LEFT JOIN prebuilds.organizations AS o ON o.id = t.organization_id
+    WHERE t.deleted IS NOT TRUE
+    -- By name: what has the same labels is one series.
+    GROUP BY f.metric, f.type, f.bounds, f.per_preset, f.label, t.name, p.preset_name, o.name, p.variant, p.bucket
+), sample AS (
+    SELECT s.metric, s.labels, 0 AS position, prebuilds.metric_line(s.metric, s.labels, s.amount) AS line
+    FROM series AS s WHERE s.type IN ('counter', 'gauge')
+    UNION ALL
+    SELECT s.metric, s.labels, b.position,
+           prebuilds.metric_line(s.metric || '_bucket',
+                                 concat_ws(',', nullif(s.labels, ''), prebuilds.metric_label('le', b.bound)),
+                                 coalesce(sum(s.amount) FILTER (WHERE s.bucket < b.position), 0))
+    FROM series AS s CROSS JOIN LATERAL unnest(s.bounds::text[] || '+Inf'::text) WITH ORDINALITY AS b (bound, position)
+    WHERE s.type = 'histogram'
+    GROUP BY s.metric, s.labels, b.position, b.bound
+    UNION ALL
+    SELECT s.metric, s.labels, 1000,
+           prebuilds.metric_line(s.metric || '_sum', s.labels, sum(s.seconds))
+               || prebuilds.metric_line(s.metric || '_count', s.labels, sum(s.amount))
+    FROM series AS s WHERE s.type = 'histogram'
+    GROUP BY s.metric, s.labels
+)
+SELECT string_agg(format(E'# HELP %s %s\n# TYPE %s %s\n', f.metric, f.help, f.metric, f.type)
+                      || coalesce((SELECT string_agg(s.line, '' ORDER BY s.labels COLLATE "C", s.position)
+                                   FROM sample AS s WHERE s.metric = f.metric), ''),
+                  '' ORDER BY f.metric COLLATE "C")
+FROM prebuilds.metric_families AS f
+$$;
+COMMENT ON FUNCTION prebuilds.metrics(timestamptz) IS
+    'The work of prebuilds_metrics() at an instant; NULL = now. Counters are always those of now';
+
+CREATE FUNCTION @extschema@.prebuilds_metrics() RETURNS text
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT prebuilds.metrics(NULL)
+$$;
+COMMENT ON FUNCTION @extschema@.prebuilds_metrics() IS
+    'All metrics in Prometheus'' text exposition format, named and labelled as Coder''s; deleted templates are left out. '
+    'Gauges are counted as prebuilds_status() counts. Counters never go backwards while their template lives; they begin '
+    'with the extension and know nothing of rows that were loaded. Reads no history. Durations are in seconds';
+
+-- Housekeeping -----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION prebuilds.prune_history(now timestamptz, max_rows integer) RETURNS integer
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    SET enable_seqscan = off
+    SET jit = off
+AS $$
+DECLARE
+    retention constant interval := prebuilds.setting('history_retention');
+    -- A retention of 0 keeps everything.
+    oldest constant timestamptz := CASE WHEN retention > interval '0' THEN now - retention ELSE '-infinity' END;
+    -- Failures that backoff still looks at are not history.
+    oldest_failure constant timestamptz :=
+        least(oldest, now - prebuilds.setting('reconciliation_backoff_lookback')::interval);
+    -- A client that claims in a loop from an empty pool could fill the disk with its misses.
+    oldest_miss constant timestamptz := greatest(oldest, (
+        SELECT e.created_at FROM prebuilds.prebuild_events AS e WHERE e.folded AND e.event_type = 'claim_missed'
+        ORDER BY e.created_at DESC OFFSET 9999 LIMIT 1));
+    pruned integer;
+    most integer := 0;
+BEGIN
+    DELETE FROM prebuilds.metric_observations AS o WHERE o.id = ANY (ARRAY(
+        SELECT c.id FROM prebuilds.metric_observations AS c
+        WHERE c.folded
+          AND NOT EXISTS (SELECT FROM prebuilds.live_prebuilds AS l WHERE l.workspace_id = c.id)
+        LIMIT max_rows));
+    GET DIAGNOSTICS pruned = ROW_COUNT;
+    most := greatest(most, pruned);
+
+    DELETE FROM prebuilds.prebuild_events AS e WHERE e.id = ANY (ARRAY(
+        SELECT c.id FROM prebuilds.prebuild_events AS c
+        WHERE c.folded AND c.event_type = 'claim_missed' AND c.created_at < oldest_miss
+        ORDER BY c.created_at LIMIT max_rows));
+    GET DIAGNOSTICS pruned = ROW_COUNT;
+    most := greatest(most, pruned);
+
+    DELETE FROM prebuilds.prebuild_events AS e WHERE e.id = ANY (ARRAY(
+        SELECT c.id FROM prebuilds.prebuild_events AS c
+        WHERE c.folded AND c.event_type = 'claim_succeeded' AND c.created_at < oldest
+        ORDER BY c.created_at LIMIT max_rows));
+    GET DIAGNOSTICS pruned = ROW_COUNT;
+    most := greatest(most, pruned);
+
+    DELETE FROM prebuilds.reconcile_passes AS r WHERE r.id = ANY (ARRAY(
+        SELECT c.id FROM prebuilds.reconcile_passes AS c
+        WHERE c.folded AND c.created_at < oldest
+        ORDER BY c.created_at LIMIT max_rows));
+    GET DIAGNOSTICS pruned = ROW_COUNT;
+    most := greatest(most, pruned);
+
+    DELETE FROM prebuilds.notifications AS n WHERE n.id = ANY (ARRAY(
+        SELECT c.id FROM prebuilds.notifications AS c
+        WHERE c.delivered_at < oldest
+        ORDER BY c.delivered_at LIMIT max_rows));
+    GET DIAGNOSTICS pruned = ROW_COUNT;
+    most := greatest(most, pruned);
+
+    DELETE FROM prebuilds.preset_failures AS f WHERE f.id = ANY (ARRAY(
+        SELECT c.id FROM prebuilds.preset_failures AS c
+        WHERE c.created_at < oldest_failure
+        ORDER BY c.created_at LIMIT max_rows));
+    GET DIAGNOSTICS pruned = ROW_COUNT;
+    most := greatest(most, pruned);
+
+    -- Lines are written in order of time, nearly, so the old ones have the lowest ids.
+    DELETE FROM prebuilds.provisioner_job_logs AS l WHERE l.id = ANY (ARRAY(
+        SELECT c.id
+        FROM (SELECT first.id, first.created_at FROM prebuilds.provisioner_job_logs AS first
+              ORDER BY first.id LIMIT max_rows) AS c
+        WHERE c.created_at < oldest));
+    GET DIAGNOSTICS pruned = ROW_COUNT;
+    RETURN greatest(most, pruned);
+END
+$$;
+COMMENT ON FUNCTION prebuilds.prune_history(timestamptz, integer) IS
+    'Deletes what prebuilds.history_retention no longer keeps, up to max_rows rows of each kind: folded events and '
+    'passes, delivered notifications, failures, log lines; and, whatever the setting, all but the newest 10,000 misses. '
+    'Returns how many rows went of the kind of which most went';
+
+CREATE FUNCTION prebuilds.keep_house(now timestamptz DEFAULT clock_timestamp(), max_rows integer DEFAULT 20000)
+    RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    folded integer;
+BEGIN
+    -- A restore or a copy stays as it came until somebody says that it is to live.
+    IF prebuilds.held() THEN
+        RETURN false;
+    END IF;
+    folded := prebuilds.fold_metrics(max_rows);
+    RETURN prebuilds.prune_history(now, max_rows) >= max_rows OR folded >= max_rows;
+END
+$$;
+COMMENT ON FUNCTION prebuilds.keep_house(timestamptz, integer) IS
+    'Brings metric_totals up to date and deletes history that is not to be kept, in one batch; true = call it again, '
+    'there is more. The worker does it every minute. Nothing happens while the database is held';
