@@ -33,6 +33,7 @@ constexpr core::Duration idle_due_retry = 1s;
 
 constinit pg::Statement announce_queues("SELECT prebuilds.announce_queues($1)", INT8ARRAYOID);
 constinit pg::Statement reap_jobs("SELECT count(*) FROM prebuilds.reap_jobs(pg_catalog.clock_timestamp())");
+constinit pg::Statement keep_history("SELECT prebuilds.keep_house(pg_catalog.clock_timestamp())");
 
 constinit Oid my_database = InvalidOid;
 constinit Ending my_ending = Ending::failed;
@@ -350,15 +351,22 @@ void Worker::announce(std::span<const std::int64_t> queues, bool all) {
 void Worker::keep_house() {
   next_housekeeping_ = Clock::now() + housekeeping_interval;
   show(Phase::running);
-  const auto error = pg::run_transaction("reaping jobs", XACT_READ_COMMITTED, context_, [] {
+  const auto reaping = pg::run_transaction("reaping jobs", XACT_READ_COMMITTED, context_, [] {
     if (lock_extension() != Presence::here) return;
     const pg::SpiSession spi;
     reap_jobs.run();
   });
-  if (!error) {
+  bool more = false;
+  const auto folding = pg::run_transaction("folding metrics", XACT_READ_COMMITTED, context_, [&] {
+    if (lock_extension() != Presence::here) return;
+    const pg::SpiSession spi;
+    more = keep_history.run().first([](pg::Row &row) { return row.boolean(); });
+  });
+  if (more) next_housekeeping_ = Clock::now();  // passes that are due come first
+  if (!reaping && !folding) {
     housekeeping_problem_.clear();
   } else if (!told_to_go()) {
-    report(housekeeping_problem_, "reap jobs", *error);
+    report(housekeeping_problem_, "keep house", reaping ? *reaping : *folding);
   }
   show(failures_ > 0 ? Phase::failing : Phase::idle);
   MemoryContextReset(context_);
