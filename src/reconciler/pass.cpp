@@ -16,7 +16,7 @@ namespace prebuilds::reconciler {
 namespace {
 
 constinit pg::Statement select_standstill(R"sql(
-  SELECT CASE WHEN prebuilds.held() THEN 'held' WHEN prebuilds.paused() THEN 'paused' END
+  SELECT CASE WHEN s.held THEN 'held' WHEN s.paused THEN 'paused' END FROM prebuilds.standstill AS s
 )sql");
 
 // Some 5 µs each.
