@@ -5,31 +5,45 @@
 
 namespace prebuilds::pg {
 
-// For statements that run inside other people's sessions, as a SET clause on a function does it, but only when there
-// is something to run. An error leaves the restoring to abort.
-class StatementSettings {
+// What is set lasts as long as the object. An error leaves the restoring to abort.
+class ScopedSettings {
  public:
-  StatementSettings() : level_(call([] { return NewGUCNestLevel(); })) {
-    set("search_path", "pg_catalog, pg_temp");
-    set("jit", "off");
-    // Plans are kept, and one that was made while a table was empty would scan it for every key once it is full.
-    set("enable_seqscan", "off");
+  ScopedSettings(std::initializer_list<std::pair<const char *, const char *>> settings)
+      : level_(call([] { return NewGUCNestLevel(); })) {
+    for (const auto &[name, value] : settings) {
+      call([&] {
+        return set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+      });
+    }
   }
-  ~StatementSettings() {
+  ~ScopedSettings() {
     if (std::uncaught_exceptions() == exceptions_) AtEOXact_GUC(/* isCommit = */ true, level_);
   }
-  StatementSettings(const StatementSettings &) = delete;
-  StatementSettings &operator=(const StatementSettings &) = delete;
+  ScopedSettings(const ScopedSettings &) = delete;
+  ScopedSettings &operator=(const ScopedSettings &) = delete;
 
  private:
-  static void set(const char *name, const char *value) {
-    call([&] {
-      return set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-    });
-  }
-
   int level_;
   int exceptions_ = std::uncaught_exceptions();
+};
+
+// For statements that run inside other people's sessions, as a SET clause on a function does it, but only when there
+// is something to run.
+class StatementSettings : ScopedSettings {
+ public:
+  StatementSettings()
+      : ScopedSettings({
+            {"search_path", "pg_catalog, pg_temp"},
+            {"jit", "off"},
+            // Plans are kept, and one that was made while a table was empty would scan it for every key once it is full.
+            {"enable_seqscan", "off"},
+        }) {}
+};
+
+// For what must not wait: error 55P03 as soon as PostgreSQL can tell that it would, which takes a millisecond.
+class WithoutWaiting : ScopedSettings {
+ public:
+  WithoutWaiting() : ScopedSettings({{"lock_timeout", "1"}}) {}
 };
 
 }  // namespace prebuilds::pg

@@ -1,5 +1,10 @@
 #include "reconciler/membership.hpp"
 
+#include <map>
+
+#include "pg/settings.hpp"
+#include "pg/transaction.hpp"
+
 namespace prebuilds::reconciler {
 
 namespace {
@@ -46,32 +51,77 @@ constinit pg::Statement insert_group_members(R"sql(
 )sql",
                                              UUIDARRAYOID);
 
-}  // namespace
-
-std::vector<MembershipChange> reconcile_membership(core::Instant now) {
+std::vector<MembershipChange> incomplete() {
   std::vector<MembershipChange> changes;
-  std::vector<core::Uuid> organizations;
   select_incomplete.read().each([&](pg::Row &row) {
     changes.push_back({.organization = row.uuid(), .organization_name = row.text()});
-    organizations.push_back(changes.back().organization);
   });
-  if (changes.empty()) return changes;
+  return changes;
+}
 
+// Each insert under a snapshot of its own.
+void insert_missing(std::span<MembershipChange> changes, core::Instant now) {
+  std::vector<core::Uuid> organizations;
+  std::map<core::Uuid, MembershipChange *> change_of;
+  for (MembershipChange &change : changes) {
+    change.member_added = change.group_added = change.group_member_added = false;
+    organizations.push_back(change.organization);
+    change_of[change.organization] = &change;
+  }
   const auto mark = [&](const pg::Rows &rows, bool MembershipChange::*what) {
-    rows.each([&](pg::Row &row) {
-      const core::Uuid organization = row.uuid();
-      for (MembershipChange &change : changes) {
-        if (change.organization == organization) change.*what = true;
-      }
-    });
+    rows.each([&](pg::Row &row) { change_of.at(row.uuid())->*what = true; });
   };
   mark(insert_members.run({organizations, now}), &MembershipChange::member_added);
   mark(insert_groups.run({organizations, now}), &MembershipChange::group_added);
   mark(insert_group_members.run({organizations}), &MembershipChange::group_member_added);
+}
+
+bool somebody_is_at_it(const pg::SqlError &error) {
+  switch (error.sqlstate) {
+    case ERRCODE_LOCK_NOT_AVAILABLE:
+    case ERRCODE_T_R_SERIALIZATION_FAILURE:
+    case ERRCODE_T_R_DEADLOCK_DETECTED:
+    case ERRCODE_FOREIGN_KEY_VIOLATION: return true;
+    default: return false;
+  }
+}
+
+// All of them together; if that fails, again in halves, until whoever is busy stands alone.
+int insert_where_free(std::span<MembershipChange> changes, core::Instant now) {
+  const auto error = pg::in_subtransaction([&] {
+    const pg::WithoutWaiting setting;
+    insert_missing(changes, now);
+  });
+  if (!error) return 0;
+  if (!somebody_is_at_it(*error)) throw *error;
+  if (changes.size() == 1) return 1;
+  const std::size_t half = changes.size() / 2;
+  return insert_where_free(changes.first(half), now) + insert_where_free(changes.subspan(half), now);
+}
+
+}  // namespace
+
+std::vector<MembershipChange> reconcile_membership(core::Instant now) {
+  std::vector<MembershipChange> changes = incomplete();
+  if (changes.empty()) return changes;
+
+  // In REPEATABLE READ a row that appears while its insert waits is an error, for all of ON CONFLICT DO NOTHING; under
+  // the next snapshot it is just there.
+  constexpr int attempts = 10;
+  for (int attempt = 1;; attempt++) {
+    const auto error = pg::in_subtransaction([&] { insert_missing(changes, now); });
+    if (!error) break;
+    if (error->sqlstate != ERRCODE_T_R_SERIALIZATION_FAILURE || attempt == attempts) throw *error;
+  }
   std::erase_if(changes, [](const MembershipChange &change) {
     return !change.member_added && !change.group_added && !change.group_member_added;
   });
   return changes;
+}
+
+int reconcile_free_memberships(core::Instant now) {
+  std::vector<MembershipChange> changes = incomplete();
+  return changes.empty() ? 0 : insert_where_free(changes, now);
 }
 
 }  // namespace prebuilds::reconciler

@@ -39,7 +39,7 @@ WorkerTurn locked_pass(const std::optional<std::vector<core::Uuid>> &presets, co
     return turn;
   }
   const worker::Unnoted unnoted;
-  reconcile_membership(now);
+  const int busy_organizations = reconcile_free_memberships(now);
 
   const Need need = presets ? Need{*presets, std::nullopt} : presets_in_need(now);
   const Plan plan = plan_presets(need.presets, now);
@@ -54,7 +54,7 @@ WorkerTurn locked_pass(const std::optional<std::vector<core::Uuid>> &presets, co
   stats.created = applied.created;
   stats.deleted = applied.deleted;
   stats.canceled = applied.canceled;
-  stats.conflicts = applied.conflicts;
+  stats.conflicts = applied.conflicts + busy_organizations;
   stats.errors = static_cast<int>(applied.failures.size());
   stats.elapsed = clock_now() - begin;
   record(plan.plans, applied, stats, now);
