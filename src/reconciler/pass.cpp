@@ -9,6 +9,7 @@
 #include "reconciler/pass_lock.hpp"
 #include "reconciler/record.hpp"
 #include "reconciler/snapshot.hpp"
+#include "worker/pass_counts.hpp"
 #include "worker/wakeup.hpp"
 
 namespace prebuilds::reconciler {
@@ -27,6 +28,13 @@ core::Instant clock_now() { return pg::to_instant(GetCurrentTimestamp()); }
 std::optional<std::string> standstill() {
   if (!pg::guc::enabled) return "disabled";
   return select_standstill.read().first([](pg::Row &row) { return row.optional_text(); });
+}
+
+void count(const PassStats &stats) {
+  worker::count_pass(!stats.lock_acquired    ? PassOutcome::without_lock
+                     : stats.paused          ? PassOutcome::paused
+                     : stats.did_something() ? PassOutcome::acted
+                                             : PassOutcome::idle);
 }
 
 // Everything after the lock and the snapshot. `begin` is the clock's, for elapsed; `now` is what is decided for.
@@ -73,23 +81,31 @@ Plan plan_presets(const std::vector<core::Uuid> &presets, core::Instant now) {
 
 PassStats pass_in_transaction(const std::optional<core::Uuid> &preset, core::Instant now) {
   const core::Instant begin = clock_now();
-  if (!try_pass_lock()) return {};
+  PassStats stats;
+  if (!try_pass_lock()) {
+    count(stats);
+    return stats;
+  }
 
   read_model::repair_after_triggers_were_off();
   pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
-  PassStats stats = locked_pass(preset ? std::optional(std::vector{*preset}) : std::nullopt, begin, now).stats;
+  stats = locked_pass(preset ? std::optional(std::vector{*preset}) : std::nullopt, begin, now).stats;
   pg::call([] { PopActiveSnapshot(); });
   stats.elapsed = clock_now() - begin;
+  count(stats);
   return stats;
 }
 
 WorkerTurn worker_pass(std::span<const core::Uuid> presets) {
   const core::Instant now = clock_now();
-  if (!try_pass_lock()) return {};
+  WorkerTurn turn;
+  if (!try_pass_lock()) {
+    count(turn.stats);
+    return turn;
+  }
 
   const auto push_snapshot = [] { pg::call([] { PushActiveSnapshot(GetTransactionSnapshot()); }); };
   const auto pop_snapshot = [] { pg::call([] { PopActiveSnapshot(); }); };
-  WorkerTurn turn;
   const pg::StatementSettings settings;
   const pg::SpiSession session;
   push_snapshot();
@@ -105,6 +121,7 @@ WorkerTurn worker_pass(std::span<const core::Uuid> presets) {
   if (turn.stats.paused) turn.standstill = standstill();
   turn.stats.elapsed = clock_now() - now;
   pop_snapshot();
+  count(turn.stats);
   return turn;
 }
 

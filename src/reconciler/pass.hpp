@@ -17,7 +17,13 @@ struct PassStats {
   int errors = 0;  // presets left out
   bool lock_acquired = false;
   bool paused = false;  // or held, or disabled
+
+  bool did_something() const { return created + deleted + canceled + conflicts + errors > 0; }
 };
+
+// How a pass ended, in words too.
+enum class PassOutcome { acted, idle, paused, without_lock, failed };
+inline constexpr std::array pass_outcome_names{"acted", "idle", "paused", "without_lock", "failed"};
 
 // For an SQL function, in its caller's transaction and isolation level; an SPI session is open. Locks first, then
 // reads everything under one snapshot taken after that. No preset given: all.

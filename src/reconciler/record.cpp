@@ -123,8 +123,7 @@ void store_pass(std::span<const core::PresetPlan> plans, const Applied &applied,
 
 void record(std::span<const core::PresetPlan> plans, const Applied &applied, const PassStats &stats, core::Instant now) {
   store_statuses(plans, now);
-  if (stats.created + stats.deleted + stats.canceled + stats.conflicts + stats.errors > 0)
-    store_pass(plans, applied, stats, now);
+  if (stats.did_something()) store_pass(plans, applied, stats, now);
   if (!applied.pending_jobs.empty()) announce_jobs.run({applied.pending_jobs});
 }
 

@@ -37,6 +37,14 @@ COMMENT ON FUNCTION @extschema@.prebuilds_worker_status() IS
 -- Wake-ups ---------------------------------------------------------------------------------------------------------
 -- What happens to workspaces and jobs comes by the read model. These are for what a pool should be like.
 
+CREATE FUNCTION prebuilds.pass_counts() RETURNS TABLE (outcome text, passes bigint)
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'prebuilds_pass_counts';
+COMMENT ON FUNCTION prebuilds.pass_counts() IS
+    'How many passes over this database there were since the server started, by anybody: acted, idle (nothing to do), '
+    'paused (or held or disabled), without_lock (another one was running), failed (the worker tries again). Rolled back '
+    'ones count. No row without shared_preload_libraries';
+
 CREATE FUNCTION prebuilds.note_changed(preset_id uuid) RETURNS void
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'prebuilds_note_changed';

@@ -61,11 +61,14 @@ FROM (VALUES
     ('coderd_prebuilds_reconciliation_conflicts_total', 'counter', false, NULL, '{""}', NULL,
      'Prebuilds that a pass left to the next one because somebody else was changing them.'),
     ('coderd_prebuilds_reconciliation_errors_total', 'counter', false, NULL, '{""}', NULL,
-     'Presets that passes left out because of an error.')
+     'Presets that passes left out because of an error.'),
+    ('coderd_prebuilds_reconciliation_passes_total', 'counter', false, 'outcome', NULL, NULL,
+     'Passes since the server started: acted, idle, paused, without_lock (another one was running) or failed.')
 ) AS f (metric, type, per_preset, label, variants, bounds, help);
 COMMENT ON VIEW prebuilds.metric_families IS
     'The metrics: per_preset ones have the labels template_name, preset_name and organization_name; label is a further '
-    'one, with the values variants; bounds are the upper bounds of a histogram''s buckets, in seconds';
+    'one, with the values variants (NULL = counted elsewhere); bounds are the upper bounds of a histogram''s buckets, in '
+    'seconds';
 
 -- Observations -----------------------------------------------------------------------------------------------------
 
@@ -298,6 +301,9 @@ WITH pool AS MATERIALIZED (
     SELECT NULL, '', f.metric, variant, 0, 0, 0
     FROM prebuilds.metric_families AS f CROSS JOIN LATERAL unnest(f.variants) AS variant
     WHERE NOT f.per_preset AND f.type IN ('counter', 'histogram')
+    UNION ALL
+    SELECT NULL, '', 'coderd_prebuilds_reconciliation_passes_total', c.outcome, 0, c.passes, 0
+    FROM prebuilds.pass_counts() AS c
     UNION ALL
     SELECT pool.template_id, pool.preset_name, g.metric, '', 0, g.value, 0
     FROM pool

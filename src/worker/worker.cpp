@@ -8,6 +8,7 @@
 #include "reconciler/pass.hpp"
 #include "worker/extension.hpp"
 #include "worker/locks.hpp"
+#include "worker/pass_counts.hpp"
 #include "worker/shmem.hpp"
 
 namespace prebuilds::worker {
@@ -326,6 +327,7 @@ void Worker::finish_pass(const reconciler::WorkerTurn &done, bool sweep, TimePoi
 
 void Worker::fail(const pg::SqlError &error) {
   failures_++;
+  count_pass(reconciler::PassOutcome::failed);
   const core::Duration delay = core::retry_delay(failures_);
   not_before_ = Clock::now() + delay;
   with_my_slot([&](Slot &slot) { store_text(slot.problem, error.message); });

@@ -104,13 +104,29 @@ is($before->{"coderd_workspace_creation_duration_seconds_count{$labels,type=\"re
 cmp_ok($before->{'coderd_prebuilt_workspaces_failed_total{template_name="we\"b\\\\n",preset_name="failing",organization_name="acme"}'},
     '>=', 1, 'failed');
 
+# Passes that write nothing are counted too: one with nothing to do, one while another is at work, one while paused.
+my $count = q{SELECT passes FROM prebuilds.pass_counts() WHERE outcome = '%s'};
+cmp_ok($before->{'coderd_prebuilds_reconciliation_passes_total{outcome="acted"}'}, '>=', 5, 'passes that created');
+for my $outcome ('idle', 'without_lock', 'paused')
+{
+    my $passes = sql(sprintf $count, $outcome);
+    my $other = $node->background_psql('postgres');
+    sql('SELECT prebuilds_pause()') if $outcome eq 'paused';
+    $other->query_safe('BEGIN; SELECT prebuilds_reconcile_all()') if $outcome eq 'without_lock';
+    ok($node->poll_query_until('postgres', "SELECT passes > $passes FROM prebuilds_reconcile_all(), (" . sprintf($count, $outcome) . ') AS c'),
+        "a pass that was $outcome is counted");
+    $other->quit;
+    sql('SELECT prebuilds_resume()');
+}
+
 # The worker folds when it starts and every minute; what is shown goes on, and over a restart of the server too.
-ok(sql('SELECT count(*) FROM prebuilds.unfolded_metrics') > 0, 'there is something to fold');
 sql(q{SELECT prebuilds_pause('counters are compared')});
+sql(q{INSERT INTO prebuilds.prebuild_events (preset_id, event_type) SELECT preset_id, 'claim_missed' FROM prebuilds_find_preset('acme', E'we"b\\\\n')});
+$before = check('paused');
 $node->restart;
 ok($node->poll_query_until('postgres', 'SELECT count(*) = 0 FROM prebuilds.unfolded_metrics'), 'the worker folds');
 my $after = check('folded');
-my @changed = grep { /_(total|bucket|sum|count)\{/ && $after->{$_} ne $before->{$_} } sort keys %$before;
+my @changed = grep { /_(total|bucket|sum|count)\{/ && !/reconciliation_passes_total/ && $after->{$_} ne $before->{$_} } sort keys %$before;
 is_deeply(\@changed, [], 'no counter has changed');
 
 done_testing();
