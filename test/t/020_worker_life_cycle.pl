@@ -198,7 +198,7 @@ is(state($node, $db), 'idle', 'the others go on');
 $pid = worker($node, $db);
 set_desired($node, $db, $preset, 17);
 kill 'KILL', $pid;
-$node->poll_query_until($db, 'SELECT true');
+comes_back($node);
 ok(wait_for_worker($node, $db, $pid), 'after kill -9 and a crash restart there is a worker');
 ok(wait_for_pool($node, $db, $preset, 17), 'which does its work');
 
