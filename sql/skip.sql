@@ -43,6 +43,13 @@ UPDATE template_version_presets SET prebuild_status = 'validation_failed' WHERE 
 SELECT presets_total, presets_reconciled, created FROM prebuilds_reconcile_all(fixture.noon());
 SELECT name, prebuild_status FROM template_version_presets WHERE name = 'in balance';
 SELECT presets_total, presets_reconciled, created FROM prebuilds_reconcile_all(fixture.noon());
+-- That no workspace can be built is found out by a create that is needed; until then it is shown, and nothing else.
+INSERT INTO template_version_parameters (id, template_version_id, name) VALUES (fixture.id('region'), fixture.id('v1'), 'region');
+SELECT presets_total FROM prebuilds_reconcile_all(fixture.noon());
+SELECT presets_total FROM prebuilds_reconcile_preset(fixture.id('in balance'), fixture.noon());
+SELECT s.preset_name, s.prebuild_status = p.prebuild_status::text AS as_stored, p.prebuild_status, s.problem
+  FROM prebuilds_status(fixture.noon()) s JOIN template_version_presets p ON p.id = s.preset_id WHERE p.name = 'in balance';
+DELETE FROM template_version_parameters;
 SELECT count(fixture.prebuild('start', 'failed', 'in balance', age => '1 min')) FROM generate_series(1, 3) n;
 SELECT presets_total, presets_reconciled, created FROM prebuilds_reconcile_all(fixture.noon());
 SELECT name, prebuild_status FROM template_version_presets WHERE name = 'in balance';

@@ -75,8 +75,16 @@ Desired desired_of(const PresetSnapshot &preset) {
                          preset.civil_now);
 }
 
-PrebuildStatus status_of(const PresetSnapshot &preset, bool hard_limited) {
-  if (preset.validation_problem) return PrebuildStatus::validation_failed;
+// Prebuilds that are neither running nor on their way; below zero there are too many.
+int missing(const State &state) {
+  return state.desired - (state.actual - state.expired) - state.starting;
+}
+
+// That no workspace can be built is found out by a create that is needed, and known until it is mended: a pool in
+// balance is not looked at for it.
+PrebuildStatus status_of(const PresetSnapshot &preset, const State &state, bool hard_limited) {
+  const bool found_out = missing(state) > 0 || preset.prebuild_status == PrebuildStatus::validation_failed;
+  if (preset.validation_problem && found_out) return PrebuildStatus::validation_failed;
   return hard_limited ? PrebuildStatus::hard_limited : PrebuildStatus::healthy;
 }
 
@@ -113,10 +121,10 @@ Action action_on(std::vector<Prebuild> prebuilds, ActionKind kind, Cause cause, 
           .reason = std::move(reason)};
 }
 
-// The create of `missing` prebuilds, or what holds it back: the strongest cause only.
+// The create of what is missing, or what holds it back: the strongest cause only.
 Action create_action(const PresetSnapshot &preset, const State &state, const Backoff &backoff,
-                     bool hard_limited, const Settings &settings, int missing) {
-  const std::string withheld = counted(missing, "create") + " withheld: ";
+                     bool hard_limited, const Settings &settings) {
+  const std::string withheld = counted(missing(state), "create") + " withheld: ";
   if (preset.validation_problem) {
     return {.kind = ActionKind::withhold,
             .cause = Cause::validation_failed,
@@ -134,7 +142,7 @@ Action create_action(const PresetSnapshot &preset, const State &state, const Bac
                       to_text(*backoff.last_failed)};
   }
   return {.kind = ActionKind::create,
-          .count = missing,
+          .count = missing(state),
           .reason = std::to_string(state.desired) + " desired, " +
                     std::to_string(state.actual - state.expired) + " running and not expired, " +
                     std::to_string(state.starting) + " starting"};
@@ -157,8 +165,7 @@ std::vector<Action> active_actions(const PresetSnapshot &preset, const State &st
         std::move(oldest), ActionKind::delete_prebuilds, Cause::extraneous,
         std::to_string(state.desired) + " desired, " + std::to_string(valid) + " running and not expired"));
   }
-  if (const int missing = state.desired - valid - state.starting; missing > 0)
-    actions.push_back(create_action(preset, state, backoff, hard_limited, settings, missing));
+  if (missing(state) > 0) actions.push_back(create_action(preset, state, backoff, hard_limited, settings));
   return actions;
 }
 
@@ -267,7 +274,7 @@ Decision decide(const PresetSnapshot &preset, const Settings &settings, Instant 
 
   const bool hard_limited = is_hard_limited(preset, settings);
   decision.backoff = backoff_of(preset, desired.count, settings, now);
-  if (const PrebuildStatus status = status_of(preset, hard_limited); status != preset.prebuild_status)
+  if (const PrebuildStatus status = status_of(preset, decision.state, hard_limited); status != preset.prebuild_status)
     decision.new_status = status;
   decision.actions =
       active_actions(preset, decision.state, std::move(running), decision.backoff, hard_limited, settings);

@@ -221,6 +221,20 @@ TEST(Validation, WithholdsCreatesAndHealsByItself) {
   EXPECT_EQ(decide(preset, Settings{}, now).new_status, PrebuildStatus::healthy);
 }
 
+// A pool in balance is not looked at in a full sweep, so no other pass may find out more.
+TEST(Validation, IsFoundOutByACreateThatIsNeeded) {
+  PresetSnapshot preset = active(1);
+  preset.running = {ready('A', 1h)};
+  preset.validation_problem = "parameter \"region\" has no value";
+  const Decision balanced = decide(preset, Settings{}, now);
+  EXPECT_FALSE(balanced.new_status);
+  EXPECT_TRUE(balanced.can_skip);
+  EXPECT_EQ(balanced.problem, "no workspace can be built: parameter \"region\" has no value");
+
+  preset.prebuild_status = PrebuildStatus::validation_failed;
+  EXPECT_FALSE(decide(preset, Settings{}, now).new_status);
+}
+
 TEST(Validation, ComesBeforeTheHardLimitWhichComesBeforeBackoff) {
   PresetSnapshot preset = active(1);
   preset.failure_base = builds("F-3 F-2 F-1");
