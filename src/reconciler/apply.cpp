@@ -387,12 +387,14 @@ void add(Applied &sum, Applied &&part) {
   sum.pending_jobs.insert(sum.pending_jobs.end(), part.pending_jobs.begin(), part.pending_jobs.end());
 }
 
-// All presets in one subtransaction; if that fails, again in halves, until what fails stands alone.
+// All presets in one subtransaction; if that fails, again in halves, until what fails stands alone. A table that
+// somebody has locked for longer than lock_timeout is no preset's fault, and each half would wait as long again.
 void run_step(const Step &step, std::span<const Work> works, core::Instant now, Applied &sum) {
   if (works.empty()) return;
   Applied part;
   const auto error = pg::in_subtransaction([&] { part = step.apply(works, now); });
   if (!error) return add(sum, std::move(part));
+  if (error->sqlstate == ERRCODE_LOCK_NOT_AVAILABLE) throw *error;
 
   if (works.size() > 1) {
     run_step(step, works.first(works.size() / 2), now, sum);
