@@ -28,9 +28,38 @@ SELECT created, deleted, errors FROM prebuilds_reconcile_all('4714-11-24 00:00 B
 SELECT created, deleted, errors FROM prebuilds_reconcile_all('294276-12-31 23:59:59.999999');
 ROLLBACK;
 
--- What is written carries it; NULL is now.
+-- A workspace from the end of time never expires, and one from the beginning always has.
+BEGIN;
+UPDATE workspaces SET created_at = '294276-12-31 23:59+00';
+SELECT created, deleted FROM prebuilds_reconcile_all(fixture.noon());
+UPDATE workspaces SET created_at = 'infinity' WHERE NOT deleted;
+SELECT created, deleted FROM prebuilds_reconcile_all(fixture.noon());
+UPDATE workspaces SET created_at = '-infinity' WHERE id = fixture.id('r');
+SELECT created, deleted FROM prebuilds_reconcile_all(fixture.noon());
+ROLLBACK;
+
+-- All that is written carries it; NULL is now.
+CREATE FUNCTION fixture.rows_of_another_instant(as_of timestamptz) RETURNS TABLE (table_name name, rows bigint) LANGUAGE plpgsql AS $$
+BEGIN
+    FOR table_name IN SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'created_at'
+                       WHERE c.relnamespace = 'prebuilds'::regnamespace AND c.relkind = 'r' LOOP
+        EXECUTE format('SELECT count(*) FROM prebuilds.%I WHERE created_at <> $1', table_name) INTO rows USING as_of;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+CALL fixture.person('ann');
+INSERT INTO template_version_parameters (template_version_id, name, required, default_value) VALUES (fixture.id('v1'), 'region', false, 'eu');
+INSERT INTO template_version_preset_parameters (template_version_preset_id, name, value) VALUES (fixture.id('p'), 'size', 'small');
+INSERT INTO workspace_build_parameters (workspace_build_id, name, value) SELECT id, 'size', 'small' FROM workspace_builds;
+CALL fixture.preset('without prebuilds', desired => NULL);
+CREATE TABLE fixture.before AS SELECT * FROM fixture.rows_of_another_instant('2030-01-01 12:00+00');
 SELECT created, deleted FROM prebuilds_reconcile_all('2030-01-01 12:00+00');
+SELECT claimed FROM prebuilds_create_workspace(fixture.id('web'), fixture.id('ann'), 'w', preset_id => fixture.id('without prebuilds'), as_of => '2030-01-01 12:00+00');
+SELECT * FROM fixture.rows_of_another_instant('2030-01-01 12:00+00') EXCEPT TABLE fixture.before;
 SELECT DISTINCT w.created_at, w.updated_at FROM workspaces w WHERE name ~ '^prebuild-';
+SELECT count(*) AS parameters, count(*) FILTER (WHERE p.id::text !~ '^.{14}7') AS not_version_7
+  FROM workspace_build_parameters p WHERE p.created_at = '2030-01-01 12:00+00';
 SELECT created_at FROM reconcile_passes;
 DELETE FROM workspaces;
 DELETE FROM template_version_preset_prebuild_schedules;

@@ -104,8 +104,8 @@ constinit pg::Statement insert_delete_builds(R"sql(
 
 // A provisioner needs the same values to take down what it built.
 constinit pg::Statement copy_parameters(R"sql(
-  INSERT INTO prebuilds.workspace_build_parameters (workspace_build_id, name, value)
-  SELECT i.build_id, bp.name, bp.value
+  INSERT INTO prebuilds.workspace_build_parameters (id, created_at, updated_at, workspace_build_id, name, value)
+  SELECT prebuilds.uuid_v7($3), $3, $3, i.build_id, bp.name, bp.value
     FROM unnest($1, $2) i (workspace_id, build_id)
    CROSS JOIN LATERAL (
          SELECT lb.id
@@ -120,7 +120,7 @@ constinit pg::Statement copy_parameters(R"sql(
           WHERE p.workspace_build_id = b.id
          OFFSET 0) bp
 )sql",
-                                        UUIDARRAYOID, UUIDARRAYOID);
+                                        UUIDARRAYOID, UUIDARRAYOID, TIMESTAMPTZOID);
 
 // Nothing was ever built, so where no provisioner would come there is nothing to wait for.
 constinit pg::Statement complete_unserved_jobs(R"sql(
@@ -202,8 +202,8 @@ constinit pg::Statement insert_create_builds(R"sql(
                                              TIMESTAMPTZOID);
 
 constinit pg::Statement insert_create_parameters(R"sql(
-  INSERT INTO prebuilds.workspace_build_parameters (workspace_build_id, name, value)
-  SELECT i.build_id, x.name, x.value
+  INSERT INTO prebuilds.workspace_build_parameters (id, created_at, updated_at, workspace_build_id, name, value)
+  SELECT prebuilds.uuid_v7($4), $4, $4, i.build_id, x.name, x.value
     FROM unnest($1, $2, $3) i (build_id, template_version_id, preset_id)
    CROSS JOIN LATERAL (
          SELECT pp.name, pp.value
@@ -218,7 +218,7 @@ constinit pg::Statement insert_create_parameters(R"sql(
                              WHERE pp.template_version_preset_id = i.preset_id
                                AND pp.name = vp.name)) x
 )sql",
-                                                 UUIDARRAYOID, UUIDARRAYOID, UUIDARRAYOID);
+                                                 UUIDARRAYOID, UUIDARRAYOID, UUIDARRAYOID, TIMESTAMPTZOID);
 
 // ---- steps --------------------------------------------------------------------------------------------------
 
@@ -249,7 +249,7 @@ struct DeleteBuilds {
   void write(core::Instant now, bool keep_state) const {
     insert_delete_jobs.run({workspaces, jobs, builds, now});
     insert_delete_builds.run({workspaces, jobs, builds, now, keep_state});
-    copy_parameters.run({workspaces, builds});
+    copy_parameters.run({workspaces, builds, now});
   }
 };
 
@@ -356,7 +356,7 @@ Applied create(std::span<const Work> works, core::Instant now) {
   insert_workspaces.run({workspaces, organizations, templates, names, now});
   insert_create_jobs.run({jobs, builds, templates, versions, now});
   insert_create_builds.run({builds, workspaces, versions, jobs, presets, now});
-  insert_create_parameters.run({builds, versions, presets});
+  insert_create_parameters.run({builds, versions, presets, now});
   applied.pending_jobs = std::move(jobs);
   return applied;
 }

@@ -11,12 +11,14 @@ namespace prebuilds::reconciler {
 namespace {
 
 // A preset with schedules has a zone, and what it desires is core's to say. The last row has no preset: it tells when
-// the next prebuild expires.
+// the next prebuild expires, at the earliest: a workspace from near the end of time must not overflow the sum.
 constinit pg::Statement select_presets_in_need(R"sql(
   WITH pool AS MATERIALIZED (
        SELECT coalesce(a.id, l.preset_id) AS preset_id,
-              l.oldest_running + CASE WHEN a.invalidate_after_secs > 0
-                                      THEN pg_catalog.make_interval(secs => a.invalidate_after_secs) END AS expires_at,
+              CASE WHEN a.invalidate_after_secs > 0
+                   THEN l.oldest_running + pg_catalog.make_interval(
+                            secs => CASE WHEN l.oldest_running < '200000-01-01' THEN a.invalidate_after_secs ELSE 0 END)
+              END AS expires_at,
               CASE WHEN a.id IS NULL THEN l.running > 0 OR l.pending > 0
                    ELSE a.scheduling_timezone <> ''
                      OR coalesce(l.running, 0) + coalesce(l.starting, 0) <> a.desired_instances

@@ -104,6 +104,7 @@ CREATE FUNCTION @extschema@.prebuilds_reset_preset(preset_id uuid, OUT changed b
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    now constant timestamptz := clock_timestamp();
     preset prebuilds.template_version_presets;
 BEGIN
     IF preset_id IS NULL THEN
@@ -122,7 +123,7 @@ BEGIN
                      AND l.build_created_at > coalesce(preset.failures_reset_at, '-infinity'));
     IF changed THEN
         UPDATE prebuilds.template_version_presets AS p
-        SET failures_reset_at = clock_timestamp(), prebuild_status = 'healthy', updated_at = clock_timestamp()
+        SET failures_reset_at = now, prebuild_status = 'healthy', updated_at = now
         WHERE p.id = preset.id;
     END IF;
 END
