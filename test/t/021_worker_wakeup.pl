@@ -69,6 +69,20 @@ query(q{SELECT prebuilds_promote_version(template_version_id)
 ok($node->poll_query_until($db, "SELECT count(*) = 0 FROM prebuilds.live_prebuilds WHERE preset_id = '$b' AND transition = 'start' AND job_status = 'succeeded'"), 'a promotion drains the old version');
 ok($node->poll_query_until($db, q{SELECT sum(starting) = 1 FROM prebuilds_status() WHERE template_name = 'b' AND active}), 'and fills the new one');
 
+# ---- time alone ----
+query(q{ALTER SYSTEM SET prebuilds.reconciliation_backoff_interval = '1s'});
+$node->reload;
+my $slow = push_pool($node, $db, 'slow', 1);
+filled($slow, 1, 'another pool');
+query("SELECT prebuilds_fail_job(j.job_id, '$daemon', 'no room') FROM prebuilds_acquire_job('$daemon', 100) AS j");
+filled($slow, 1, 'the end of a backoff');
+provision();
+my $old = query("SELECT workspace_id FROM prebuilds.live_prebuilds WHERE preset_id = '$slow' AND job_status = 'succeeded'");
+query("UPDATE prebuilds.template_version_presets SET invalidate_after_secs = 2 WHERE id = '$slow'");
+ok( $node->poll_query_until($db, "SELECT transition = 'delete' FROM prebuilds.live_prebuilds WHERE workspace_id = '$old'"),
+    'the end of a time to live');
+query("UPDATE prebuilds.template_version_presets SET invalidate_after_secs = 0 WHERE id = '$slow'");
+
 # ---- what does not ----
 sub last_pass { return status($node, $db, 'last_pass') }
 
