@@ -20,7 +20,8 @@ Presence examine(Oid extension) {
     SysScanDesc scan = systable_beginscan(extensions, ExtensionOidIndexId, true, nullptr, 1, &key);
     if (HeapTuple row = systable_getnext(scan); HeapTupleIsValid(row)) {
       bool null = false;
-      const Datum version = heap_getattr(row, Anum_pg_extension_extversion, RelationGetDescr(extensions), &null);
+      const Datum version =
+          heap_getattr(row, Anum_pg_extension_extversion, RelationGetDescr(extensions), &null);
       const bool known = !null && strcmp(text_to_cstring(DatumGetTextPP(version)), PREBUILDS_VERSION) == 0;
       presence = known ? Presence::here : Presence::unknown_version;
     }
@@ -39,11 +40,13 @@ Oid extension_oid() {
 Presence lock_extension() {
   const Oid extension = extension_oid();
   if (!OidIsValid(extension)) return Presence::gone;
-  // DROP EXTENSION locks the extension before any of its tables. Taken in the same order a pass and a drop cannot
-  // deadlock, and not waiting means that a transaction that drops and stays open keeps no worker hanging.
+  // DROP EXTENSION locks the extension before any of its tables. Taken in the same order a pass and a drop
+  // cannot deadlock, and not waiting means that a transaction that drops and stays open keeps no worker
+  // hanging.
   const LOCKTAG tag = lock_tag(extension);
   const bool locked = pg::call([&] {
-    return LockAcquire(&tag, AccessShareLock, /* sessionLock = */ false, /* dontWait = */ true) != LOCKACQUIRE_NOT_AVAIL;
+    return LockAcquire(&tag, AccessShareLock, /* sessionLock = */ false, /* dontWait = */ true) !=
+           LOCKACQUIRE_NOT_AVAIL;
   });
   if (!locked) return Presence::busy;
   pg::call([] { AcceptInvalidationMessages(); });
@@ -52,7 +55,8 @@ Presence lock_extension() {
 
 void lock_extension_exclusively() {
   const Oid extension = extension_oid();
-  if (OidIsValid(extension)) pg::call([&] { LockDatabaseObject(ExtensionRelationId, extension, 0, AccessExclusiveLock); });
+  if (OidIsValid(extension))
+    pg::call([&] { LockDatabaseObject(ExtensionRelationId, extension, 0, AccessExclusiveLock); });
 }
 
 }  // namespace prebuilds::worker

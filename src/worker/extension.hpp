@@ -8,7 +8,7 @@ namespace prebuilds::worker {
 inline constexpr const char *extension_name = "pg_prebuilds";
 
 enum class Presence {
-  here,             // and locked against being dropped or updated until the transaction ends
+  here,  // and locked against being dropped or updated until the transaction ends
   gone,
   unknown_version,  // of a version that this library does not know
   busy,             // someone is dropping or updating it
@@ -20,7 +20,7 @@ Presence lock_extension();
 // Its oid in this database; InvalidOid: it is not here.
 Oid extension_oid();
 
-// Locks the extension of this database so that no pass runs until the transaction ends; waits for a running one.
+// Lets no pass begin in this database until the transaction ends; waits for one that runs.
 void lock_extension_exclusively();
 
 }  // namespace prebuilds::worker

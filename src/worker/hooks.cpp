@@ -1,5 +1,5 @@
-// Keeps the workers out of the way of commands that need a database, or the extension, for themselves, and tells the
-// launcher of databases and extensions that come and go.
+// Keeps the workers out of the way of commands that need a database, or the extension, for themselves, and
+// tells the launcher of databases and extensions that come and go.
 #include "pg/compat.hpp"
 #include "worker/extension.hpp"
 #include "worker/shmem.hpp"
@@ -21,7 +21,8 @@ void end_holds() {
   with_shared([](Shared &shared) {
     for (Hold &hold : shared.holds)
       if (hold.holder == MyProcPid) hold = {};
-    shared.databases_changed = true;  // so that the launcher looks for a dropped database before it starts a worker
+    // The launcher shall see that a database was dropped before it starts a worker there.
+    shared.databases_changed = true;
     wake_launcher(shared);
   });
 }
@@ -73,7 +74,8 @@ const char *option(List *options, const char *name) {
 // The database that a command needs for itself; nullptr: none.
 const char *database_needed(Node *command) {
   switch (nodeTag(command)) {
-    case T_DropdbStmt: return reinterpret_cast<DropdbStmt *>(command)->dbname;
+    case T_DropdbStmt:
+      return reinterpret_cast<DropdbStmt *>(command)->dbname;
     case T_CreatedbStmt: {
       const char *original = option(reinterpret_cast<CreatedbStmt *>(command)->options, "template");
       return original != nullptr ? original : "template1";
@@ -86,7 +88,8 @@ const char *database_needed(Node *command) {
       const auto *alter = reinterpret_cast<AlterDatabaseStmt *>(command);
       return option(alter->options, "tablespace") != nullptr ? alter->dbname : nullptr;
     }
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 
@@ -112,19 +115,25 @@ void note_what_changes(Node *command) {
   switch (nodeTag(command)) {
     case T_CreatedbStmt:
     case T_DropdbStmt:
-    case T_AlterDatabaseStmt: note_databases_changed(); break;
-    case T_AlterExtensionStmt: note_extension_changed(); break;
+    case T_AlterDatabaseStmt:
+      note_databases_changed();
+      break;
+    case T_AlterExtensionStmt:
+      note_extension_changed();
+      break;
     case T_TransactionStmt:
       // What the prepared transaction noted is long forgotten.
-      if (reinterpret_cast<TransactionStmt *>(command)->kind == TRANS_STMT_COMMIT_PREPARED) note_extension_changed();
+      if (reinterpret_cast<TransactionStmt *>(command)->kind == TRANS_STMT_COMMIT_PREPARED)
+        note_extension_changed();
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
-void process_utility(PlannedStmt *planned, const char *query, bool read_only_tree, ProcessUtilityContext context,
-                     ParamListInfo parameters, QueryEnvironment *environment, DestReceiver *destination,
-                     QueryCompletion *completion) noexcept {
+void process_utility(PlannedStmt *planned, const char *query, bool read_only_tree,
+                     ProcessUtilityContext context, ParamListInfo parameters, QueryEnvironment *environment,
+                     DestReceiver *destination, QueryCompletion *completion) noexcept {
   pg::entry([&] {
     Node *command = planned->utilityStmt;
     if (const Oid database = database_to_hold(command); OidIsValid(database)) hold_database(database);
@@ -144,7 +153,8 @@ void object_access(ObjectAccessType access, Oid catalog, Oid object, int subobje
   pg::entry([&] {
     if (previous_access_hook != nullptr)
       pg::call([&] { previous_access_hook(access, catalog, object, subobject, argument); });
-    if (catalog == ExtensionRelationId && (access == OAT_POST_CREATE || access == OAT_DROP)) note_extension_changed();
+    if (catalog == ExtensionRelationId && (access == OAT_POST_CREATE || access == OAT_DROP))
+      note_extension_changed();
     return Datum{0};
   });
 }

@@ -1,5 +1,5 @@
-// One per server: keeps a worker in every database that has the extension. It is connected to the shared catalogs
-// only, so it is in no database's way.
+// One per server: keeps a worker in every database that has the extension. It is connected to the shared
+// catalogs only, so it is in no database's way.
 #include "core/backoff.hpp"
 #include "pg/compat.hpp"
 #include "pg/transaction.hpp"
@@ -25,12 +25,13 @@ struct Database {
   Oid oid = InvalidOid;
   std::string name;
   bool eligible = false;  // allows connections and is no template
-  BackgroundWorkerHandle *handle = nullptr;  // of the worker that this launcher started last, until it is gone
-  Clock::time_point asked{};     // for another attempt, by a transaction that changed the extension or by a person
-  Clock::time_point started{};   // the last worker
+
+  BackgroundWorkerHandle *handle = nullptr;  // of the worker started last, until it is gone
+  Clock::time_point asked{};                 // when a transaction or a person wanted another attempt
+  Clock::time_point started{};               // the last worker
   Clock::time_point retry_at{};
-  int failures = 0;        // of workers, in a row
-  bool asleep = false;     // nothing to do there until someone creates or updates the extension
+  int failures = 0;     // of workers, in a row
+  bool asleep = false;  // nothing to do there until someone creates or updates the extension
 };
 
 class Launcher {
@@ -70,7 +71,8 @@ class Launcher {
     }
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now());
     pg::call([&] {
-      WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, std::max<long>(wait.count(), 0), event);
+      WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, std::max<long>(wait.count(), 0),
+                event);
       ResetLatch(MyLatch);
     });
   }
@@ -125,14 +127,15 @@ std::vector<Database> read_databases() {
 
 void Launcher::list_databases() {
   std::vector<Database> listed;
-  const auto error =
-      pg::run_transaction("listing databases", XACT_READ_COMMITTED, context_, [&] { listed = read_databases(); });
+  const auto error = pg::run_transaction("listing databases", XACT_READ_COMMITTED, context_,
+                                         [&] { listed = read_databases(); });
   if (error) throw *error;
   next_listing_ = Clock::now() + listing_interval;
   MemoryContextReset(context_);
 
   for (Database &database : listed) {
-    auto known = std::find_if(databases_.begin(), databases_.end(), [&](const Database &d) { return d.oid == database.oid; });
+    auto known = std::find_if(databases_.begin(), databases_.end(),
+                              [&](const Database &d) { return d.oid == database.oid; });
     if (known == databases_.end()) continue;
     known->name = std::move(database.name);
     known->eligible = database.eligible;
@@ -159,7 +162,8 @@ void Launcher::attend(Database &database) {
   std::optional<Ending> ending;
   // Asked first: a worker that is seen as stopped here has left its slot.
   const bool registered =
-      database.handle != nullptr && pg::call([&] { return GetBackgroundWorkerPid(database.handle, &pid); }) != BGWH_STOPPED;
+      database.handle != nullptr &&
+      pg::call([&] { return GetBackgroundWorkerPid(database.handle, &pid); }) != BGWH_STOPPED;
   with_shared([&](Shared &shared) {
     if (is_held(shared, database.oid)) wanted = false;
     Slot *slot = find_slot(shared, database.oid);
@@ -195,8 +199,10 @@ void Launcher::worker_ended(Database &database, Ending ending) {
       // One that started earlier may have looked before the change that it should have seen.
       database.asleep = database.started > database.asked;
       return;
-    case Ending::told: return;
-    case Ending::failed: break;
+    case Ending::told:
+      return;
+    case Ending::failed:
+      break;
   }
   if (Clock::now() - database.started >= healthy_life) database.failures = 0;
   database.retry_at = Clock::now() + core::retry_delay(database.failures++);
@@ -223,9 +229,11 @@ void Launcher::start_worker(Database &database) {
   database.retry_at = Clock::now() + core::retry_delay(++database.failures);
   if (placed) {
     with_shared([&](Shared &shared) { find_slot(shared, database.oid)->starting = false; });
-    report_shortage("there is no free background worker slot", "Raise max_worker_processes and restart the server.");
+    report_shortage("there is no free background worker slot",
+                    "Raise max_worker_processes and restart the server.");
   } else {
-    report_shortage("too many databases with the extension in one server", "The pools there are not kept filled.");
+    report_shortage("too many databases with the extension in one server",
+                    "The pools there are not kept filled.");
   }
 }
 
@@ -293,8 +301,9 @@ void prebuilds_launcher_main(Datum argument) {
 
     attach_launcher();
     prebuilds::pg::call([] { BackgroundWorkerInitializeConnection(nullptr, nullptr, 0); });
-    const MemoryContext context = prebuilds::pg::call(
-        [] { return AllocSetContextCreate(TopMemoryContext, "pg_prebuilds launcher", ALLOCSET_DEFAULT_SIZES); });
+    const MemoryContext context = prebuilds::pg::call([] {
+      return AllocSetContextCreate(TopMemoryContext, "pg_prebuilds launcher", ALLOCSET_DEFAULT_SIZES);
+    });
     MemoryContextSwitchTo(context);
     ereport(LOG, (errmsg("pg_prebuilds launcher started")));
     Launcher(context).run();

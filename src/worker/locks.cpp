@@ -13,7 +13,8 @@ LOCKTAG worker_lock_tag() {
 bool try_worker_lock() {
   const LOCKTAG tag = worker_lock_tag();
   return pg::call([&] {
-    return LockAcquire(&tag, ExclusiveLock, /* sessionLock = */ true, /* dontWait = */ true) != LOCKACQUIRE_NOT_AVAIL;
+    return LockAcquire(&tag, ExclusiveLock, /* sessionLock = */ true, /* dontWait = */ true) !=
+           LOCKACQUIRE_NOT_AVAIL;
   });
 }
 

@@ -1,5 +1,5 @@
-// The locks around a worker, and who holds them. They are of LOCKTAG_ADVISORY with a fourth field that the SQL
-// functions do not use, so no application's advisory lock meets them, and pg_locks shows them.
+// The locks around a worker, and who holds them. They are of LOCKTAG_ADVISORY with a fourth field that the
+// SQL functions do not use, so no application's advisory lock meets them, and pg_locks shows them.
 #pragma once
 
 #include "pg/boundary.hpp"

@@ -23,14 +23,14 @@ enum class Phase { starting, idle, running, failing };
 struct Slot {
   Oid database;  // InvalidOid: the slot is free
 
-  bool stopped;           // prebuilds_worker_stop() was called
-  char stop_cause[256];   // and why
-  bool starting;          // the launcher has asked for a worker that has not come up yet
-  pid_t pid;              // of the worker; 0: there is none
-  Latch *latch;           // of the worker
+  bool stopped;          // prebuilds_worker_stop() was called
+  char stop_cause[256];  // and why
+  bool starting;         // the launcher has asked for a worker that has not come up yet
+  pid_t pid;             // of the worker; 0: there is none
+  Latch *latch;          // of the worker
   Phase phase;
   TimestampTz phase_since;
-  bool ended;             // a worker has gone and the launcher has not looked yet
+  bool ended;  // a worker has gone and the launcher has not looked yet
   Ending ending;
 
   WakeSet wake;
@@ -38,8 +38,8 @@ struct Slot {
   TimestampTz last_pass;  // when the last pass that held the lock began; 0: none yet
   reconciler::PassStats last_stats;
   std::array<std::int64_t, reconciler::pass_outcome_names.size()> passes;  // of anybody, by outcome
-  TimestampTz next_due;   // when the next sweep is due, or time alone changes something
-  char problem[512];      // the error of the last pass; empty when it succeeded
+  TimestampTz next_due;  // when the next sweep is due, or time alone changes something
+  char problem[512];     // the error of the last pass; empty when it succeeded
 };
 
 // A command that needs a database for itself: no worker is started there before it ends.
@@ -51,9 +51,9 @@ struct Hold {
 struct Shared {
   pid_t launcher_pid;  // 0: none
   Latch *launcher_latch;
-  bool databases_changed;              // the launcher shall list the databases again
-  core::BoundedSet<Oid, 64> retry;     // databases that the launcher shall try again
-  ConditionVariable worker_gone;       // signalled when a worker ends
+  bool databases_changed;           // the launcher shall list the databases again
+  core::BoundedSet<Oid, 64> retry;  // databases that the launcher shall try again
+  ConditionVariable worker_gone;    // signalled when a worker ends
   std::array<Hold, 32> holds;
   std::array<Slot, 256> slots;
 };

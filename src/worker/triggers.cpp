@@ -22,7 +22,8 @@ PGDLLEXPORT Datum prebuilds_note_changed(PG_FUNCTION_ARGS) {
 PGDLLEXPORT Datum prebuilds_note_changed_preset(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     TriggerData *trigger = pg::trigger_data(fcinfo);
-    TupleTableSlot *row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newslot : trigger->tg_trigslot;
+    TupleTableSlot *row =
+        TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newslot : trigger->tg_trigslot;
     worker::note_changed(pg::uuid_column(trigger, row, trigger->tg_trigger->tgargs[0]));
     return PointerGetDatum(nullptr);
   });

@@ -39,7 +39,8 @@ void publish() {
 void at_transaction_end(XactEvent event, void *) noexcept {
   pg::callback([&] {
     const bool ended = event == XACT_EVENT_COMMIT || event == XACT_EVENT_PARALLEL_COMMIT ||
-                       event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT || event == XACT_EVENT_PREPARE;
+                       event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT ||
+                       event == XACT_EVENT_PREPARE;
     if (!ended || notes.empty()) return;
     if (pg::guc::debug_drop_wakeups) notes.wake.clear();
     if (event == XACT_EVENT_COMMIT && !notes.empty()) publish();

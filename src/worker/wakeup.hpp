@@ -1,5 +1,5 @@
-// Tells the worker, at commit, what a transaction changed. Everything here is a hint: what is lost (a crash, a
-// two-phase commit, no shared memory) the next sweep finds.
+// Tells the worker, at commit, what a transaction changed. Everything here is a hint: what is lost (a crash,
+// a two-phase commit, no shared memory) the next sweep finds.
 //
 // What is noted is thrown away when the transaction rolls back, and kept when only a subtransaction does.
 #pragma once
@@ -25,7 +25,8 @@ void note_extension_changed();
 // Databases came or went.
 void note_databases_changed();
 
-// While it lives nothing is noted: for a pass, which announces its own jobs and after which no other one is needed.
+// While it lives nothing is noted: for a pass, which announces its own jobs and after which no other one is
+// needed.
 class Unnoted {
  public:
   Unnoted();
