@@ -2,7 +2,7 @@
 include sources.mk
 
 # These find or install PostgreSQL themselves, so they must work where there is no pg_config yet.
-STANDALONE = deps demo test test-% check-boundary
+STANDALONE = deps demo bench test test-% check-boundary
 all:
 ifneq ($(filter-out $(STANDALONE),$(or $(MAKECMDGOALS),all)),)
 

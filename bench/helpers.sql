@@ -1,0 +1,99 @@
+-- What measures do inside the database.
+
+-- Rows that a pass has created are kept, so that the same can be written again by other means.
+CREATE UNLOGGED TABLE bench.kept_workspaces (LIKE prebuilds.workspaces);
+CREATE UNLOGGED TABLE bench.kept_jobs AS
+SELECT id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input, tags
+  FROM prebuilds.provisioner_jobs;
+CREATE UNLOGGED TABLE bench.kept_builds (LIKE prebuilds.workspace_builds);
+CREATE UNLOGGED TABLE bench.kept_parameters (LIKE prebuilds.workspace_build_parameters);
+
+CREATE PROCEDURE bench.keep_rows()
+    LANGUAGE sql AS $$
+    TRUNCATE bench.kept_workspaces, bench.kept_jobs, bench.kept_builds, bench.kept_parameters;
+    INSERT INTO bench.kept_workspaces SELECT * FROM prebuilds.workspaces;
+    INSERT INTO bench.kept_jobs
+    SELECT id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input, tags
+      FROM prebuilds.provisioner_jobs;
+    INSERT INTO bench.kept_builds SELECT * FROM prebuilds.workspace_builds;
+    INSERT INTO bench.kept_parameters SELECT * FROM prebuilds.workspace_build_parameters;
+    ANALYZE bench.kept_workspaces, bench.kept_jobs, bench.kept_builds, bench.kept_parameters;
+$$;
+
+-- The bare multi-row INSERT: four statements, one transaction.
+CREATE PROCEDURE bench.insert_kept_rows()
+    LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO prebuilds.workspaces SELECT * FROM bench.kept_workspaces;
+    INSERT INTO prebuilds.provisioner_jobs
+                (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input, tags)
+    SELECT * FROM bench.kept_jobs;
+    INSERT INTO prebuilds.workspace_builds SELECT * FROM bench.kept_builds;
+    INSERT INTO prebuilds.workspace_build_parameters SELECT * FROM bench.kept_parameters;
+END
+$$;
+
+CREATE PROCEDURE bench.remove_workspaces()
+    LANGUAGE sql AS $$
+    TRUNCATE prebuilds.workspaces, prebuilds.workspace_builds, prebuilds.workspace_build_parameters,
+             prebuilds.provisioner_jobs, prebuilds.provisioner_job_logs, prebuilds.workspace_resources,
+             prebuilds.workspace_agents, prebuilds.live_prebuilds, prebuilds.resource_replacements;
+$$;
+
+-- When jobs of the prebuilds user became visible to another session, one that looks all the time. Passes come one after
+-- the other, so that what is new has been created later than all before.
+CREATE TABLE bench.seen_jobs (job_id uuid, created_at timestamptz, seen_at timestamptz);
+
+CREATE PROCEDURE bench.watch_jobs(seconds double precision)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    ends_at constant timestamptz := clock_timestamp() + make_interval(secs => seconds);
+    seen_until timestamptz := clock_timestamp();
+BEGIN
+    WHILE clock_timestamp() < ends_at LOOP
+        WITH seen AS (
+            INSERT INTO bench.seen_jobs
+            SELECT j.id, j.created_at, clock_timestamp()
+              FROM prebuilds.job_queues AS q
+             CROSS JOIN LATERAL (
+                   SELECT * FROM prebuilds.provisioner_jobs AS lj
+                    WHERE lj.queue_key = q.queue_key
+                      AND (CASE WHEN lj.initiator_id = 'c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid THEN 1 ELSE 0 END) = 1
+                      AND lj.created_at > seen_until
+                      AND lj.started_at IS NULL AND lj.completed_at IS NULL AND lj.canceled_at IS NULL
+                   OFFSET 0) AS j
+            RETURNING created_at)
+        SELECT coalesce(max(seen.created_at), seen_until) INTO seen_until FROM seen;
+        COMMIT;
+        PERFORM pg_sleep(0.0002);
+    END LOOP;
+END
+$$;
+
+-- Milliseconds from the beginning of each claim since an instant until its replacement was seen; NULL = never was.
+CREATE FUNCTION bench.reactions(since timestamptz) RETURNS SETOF double precision
+    LANGUAGE sql STABLE AS $$
+    WITH claims AS (
+        SELECT e.preset_id, e.created_at, row_number() OVER (PARTITION BY e.preset_id ORDER BY e.created_at) AS n
+          FROM prebuilds.prebuild_events AS e
+         WHERE e.event_type = 'claim_succeeded' AND e.created_at >= since
+    ), replacements AS (
+        SELECT b.template_version_preset_id AS preset_id, s.seen_at,
+               row_number() OVER (PARTITION BY b.template_version_preset_id ORDER BY s.seen_at) AS n
+          FROM bench.seen_jobs AS s
+          JOIN prebuilds.workspace_builds AS b ON b.job_id = s.job_id
+         WHERE s.created_at >= since
+    )
+    SELECT 1000 * extract(epoch FROM r.seen_at - c.created_at)
+      FROM claims AS c
+      LEFT JOIN replacements AS r USING (preset_id, n)
+     ORDER BY c.created_at
+$$;
+
+-- How long acquires that found a job took.
+CREATE UNLOGGED TABLE bench.acquires (milliseconds double precision NOT NULL);
+
+-- CPU time of this backend until now, in nanoseconds, as the kernel counts it.
+CREATE FUNCTION bench.cpu_time() RETURNS bigint
+    LANGUAGE sql VOLATILE
+    RETURN split_part(pg_read_file('/proc/' || pg_backend_pid() || '/schedstat'), ' ', 1)::bigint;

@@ -1,0 +1,161 @@
+# Lines 5 to 7: claims alone, many at once, and how soon what was claimed is being replaced.
+package Claims;
+
+use strict;
+use warnings;
+use utf8;
+use Exporter 'import';
+use Results;
+use Server;
+use Statistics;
+
+our @EXPORT = qw(measure_claims measure_throughput measure_reaction);
+
+# A worker that announces the jobs of claims, as it does in production, but does not refill: that is another measure.
+sub start_paused_worker
+{
+    my ($session) = @_;
+    $session->query('SELECT prebuilds_pause()');
+    $session->query('SELECT prebuilds_worker_start()');
+    return;
+}
+
+# Every claim has to find something.
+sub check_claims
+{
+    my ($session) = @_;
+    my $missed = $session->query(
+        q{SELECT count(*) FROM prebuilds.prebuild_events WHERE event_type = 'claim_missed'});
+    die "$missed claims found nothing\n" if $missed > 0;
+    return;
+}
+
+# D1 and D10 in turns.
+sub measure_claims
+{
+    my ($size) = @_;
+    my @databases = qw(d1 d10);
+    my %versions = (d1 => $size->{versions}, d10 => 10 * $size->{versions});
+    my (%session, %latencies, %medians);
+    my $rounds = $size->{rounds} + 1;
+    my $each = 10 + int($rounds * $size->{claims} / $size->{templates} * 1.5);
+    for my $database (@databases)
+    {
+        $session{$database} = session($database);
+        load($session{$database},
+            "CALL bench.add_prebuilds(1, $size->{templates}, $versions{$database}, $each, batch => 10)");
+        start_paused_worker($session{$database});
+    }
+    for my $round (1 .. $rounds)
+    {
+        for my $database (@databases)
+        {
+            my $run = pgbench($database, 'claim', transactions => $size->{claims},
+                define => { pools => $size->{templates}, version => $versions{$database} });
+            next if $round == 1;    # warm-up
+            push @{ $latencies{$database} }, @{ $run->{latencies} };
+            push @{ $medians{$database} }, median(@{ $run->{latencies} });
+        }
+    }
+    for my $database (@databases)
+    {
+        my $name = uc $database;
+        observe(5, "claim, 1 client, $name, p50", $medians{$database}, unit => 'ms', most => 0.4);
+        observe(5, "claim, 1 client, $name, p99", [ quantile(0.99, @{ $latencies{$database} }) ], unit => 'ms', most => 2);
+        check_claims($session{$database});
+        $session{$database}->query("SELECT prebuilds_worker_stop('benchmark')");
+        $session{$database}->query('SELECT prebuilds_resume()');
+    }
+    observe_ratio(5, 'claim, D10 to D1', $medians{d10}, $medians{d1}, most => 1.2);
+    return;
+}
+
+# All ways claim the same number of prebuilds in each round. Nobody cleans up between the rounds, so that the last ones
+# measure what many claims have left behind.
+sub measure_throughput
+{
+    my ($size) = @_;
+    my ($templates, $versions, $transactions, $rounds) = @{$size}{qw(templates versions transactions rounds)};
+    my $clients = 16;
+    my $total = $clients * $transactions;
+    my $each = 1 + int($rounds * $total / $templates);
+    my $deep = int(1.3 * $each) + 50;
+    my $all = $rounds * $total;
+    my %session = (bare => copy_database('claims_bare', 'd1'), claims => copy_database('claims', 'd1'));
+    load($session{bare}, "CALL bench.add_prebuilds(1, $templates, $versions, $each, batch => 20)",
+        'CALL bench.disable_triggers()');
+    load($session{claims}, "CALL bench.add_prebuilds(1, $templates, $versions, $deep, batch => 20)",
+        "CALL bench.add_prebuilds(1, 1, $versions, $all, batch => 21)");
+    start_paused_worker($session{claims});
+
+    my %rate;
+    my %options = (clients => $clients, transactions => $transactions);
+    for my $round (1 .. $rounds)
+    {
+        my $first = 20 * 100_000_000 + ($round - 1) * $total;
+        push @{ $rate{bare} }, pgbench('claims_bare', 'claim_bare', %options,
+            define => { version => $versions, pools => $templates, n => 0, each => $transactions, first => $first })->{tps};
+        for my $pools (1, $templates)
+        {
+            push @{ $rate{$pools} }, pgbench('claims', 'claim', %options,
+                define => { version => $versions, pools => $pools })->{tps};
+        }
+    }
+    check_claims($session{claims});
+    observe(6, 'bare transaction with the rows of a claim, 16 clients', $rate{bare}, unit => '/s');
+    observe(6, "claims, $templates pools", $rate{$templates}, unit => '/s');
+    observe_ratio(6, "claims, $templates pools, to bare transactions", $rate{$templates}, $rate{bare}, least => 0.8);
+    observe(6, 'claims, one pool', $rate{1}, unit => '/s');
+    observe_ratio(6, 'claims, one pool, to bare transactions', $rate{1}, $rate{bare}, least => 0.65);
+    drop_database($_) for qw(claims claims_bare);
+    return;
+}
+
+# Claims at a rate while another session watches the queue.
+sub reactions
+{
+    my ($session, $size, $rate, $seconds) = @_;
+    my $since = $session->query('SELECT clock_timestamp()');
+    my $watcher = session('reaction');
+    $watcher->query('SET synchronous_commit = off');
+    $watcher->send('CALL bench.watch_jobs(' . ($seconds + 3) . ')');
+    pgbench('reaction', 'claim', clients => $rate > 100 ? 8 : 1, rate => $rate, seconds => $seconds,
+        define => { pools => $size->{templates}, version => $size->{versions} });
+    $watcher->answer;
+    my @times = $session->query("SELECT coalesce(r, 'infinity') FROM bench.reactions('$since') AS r");
+    check_claims($session);
+    my $lost = grep { /inf/i } @times;
+    die "$lost of " . @times . " claimed prebuilds were not replaced\n" if $lost;
+    return @times;
+}
+
+sub measure_reaction
+{
+    my ($size) = @_;
+    my ($rate, $seconds) = ($size->{rate}, $size->{seconds});
+    # So deep that no pool runs dry: nobody provisions.
+    my $desired = 20 + int(1.5 * ($rate + 30) * ($seconds + 3) / $size->{templates});
+    my $session = new_database('reaction', "CALL bench.generate($size->{templates}, $size->{versions}, $desired)");
+    set_server('prebuilds.reconciliation_interval' => '1h');
+    $session->query('SELECT prebuilds_worker_start()');
+    wait_until(sub { $session->query('SELECT last_pass FROM prebuilds_worker_status()') });
+
+    reactions($session, $size, 20, 1);    # warm-up
+    my @idle = reactions($session, $size, 20, $seconds);
+    observe(7, 'claim → replacement visible, idle, p50', \@idle, unit => 'ms', most => 3);
+    observe(7, 'the same, p99', \@idle, unit => 'ms', most => 10, value => quantile(0.99, @idle));
+    my @busy = reactions($session, $size, $rate, $seconds);
+    observe(7, "claim → replacement visible, $rate claims/s, p50", \@busy, unit => 'ms', most => 10);
+    observe(7, 'the same, p99', \@busy, unit => 'ms', most => 50, value => quantile(0.99, @busy));
+
+    set_server('prebuilds.reconciliation_interval' => '1s', 'prebuilds.debug_drop_wakeups' => 'on');
+    my @lost = reactions($session, $size, 10, $seconds);
+    # The sweep itself takes its time.
+    observe(7, 'every wake-up lost, sweeps every second, latest', \@lost, unit => 'ms', most => 1100,
+        value => quantile(1, @lost));
+    set_server('prebuilds.reconciliation_interval' => undef, 'prebuilds.debug_drop_wakeups' => undef);
+    drop_database('reaction');
+    return;
+}
+
+1;

@@ -1,0 +1,164 @@
+# Lines 1 to 4: passes that find nothing to do, and passes that create.
+package Passes;
+
+use strict;
+use warnings;
+use utf8;
+use Exporter 'import';
+use Results;
+use Server;
+use Statistics;
+
+our @EXPORT = qw(measure_unchanged measure_wide measure_creates measure_mix);
+
+sub pass_times
+{
+    my ($database, $passes) = @_;
+    pgbench($database, 'pass', transactions => 3);    # warm-up
+    return pgbench($database, 'pass', transactions => $passes)->{latencies};
+}
+
+# NoOps on D1 and D10.
+sub measure_unchanged
+{
+    my ($size) = @_;
+    my (@d1, @d10, @by_preset);
+    for my $round (1 .. $size->{rounds})
+    {
+        push @d1, median(@{ pass_times('d1', $size->{passes}) });
+        push @d10, median(@{ pass_times('d10', $size->{passes}) });
+        my $presets = $size->{templates} * $size->{versions};
+        my $one = pgbench('d1', 'pass_by_queries_per_preset', transactions => $size->{passes},
+            define => { presets => $size->{templates}, version => $size->{versions} });
+        push @by_preset, $presets * median(@{ $one->{latencies} });
+    }
+    observe(1, 'NoOps: pass with nothing to do, D1', \@d1, unit => 'ms', most => 1);
+    observe(1, 'the same, D10', \@d10, unit => 'ms');
+    observe_ratio(1, 'the same, D10 to D1', \@d10, \@d1, most => 1.2);
+    observe_ratio(1, 'four queries for each preset of D1, to one pass', \@by_preset, \@d1);
+    return;
+}
+
+# The worker's last pass: when it began, and how long it took in milliseconds.
+sub last_pass
+{
+    my ($session) = @_;
+    return split /\|/, $session->query(
+        q{SELECT last_pass, 1000 * extract(epoch FROM elapsed) FROM prebuilds_worker_status()});
+}
+
+# Its passes after being woken for so many presets; for more than it can remember it looks at all of them.
+sub woken_passes
+{
+    my ($session, $presets, $passes) = @_;
+    my @times;
+    while (@times < $passes)
+    {
+        my ($before) = last_pass($session);
+        my ($when, $time);
+        $session->query("SELECT prebuilds.note_changed(bench.preset(t, 1)) FROM generate_series(1, $presets) AS t");
+        wait_until(sub { ($when, $time) = last_pass($session); $when ne $before });
+        push @times, $time;
+    }
+    return @times;
+}
+
+# NoOps on W: a full sweep, and woken passes over few presets.
+sub measure_wide
+{
+    my ($size) = @_;
+    my @sweeps = map { median(@{ pass_times('w', $size->{sweeps}) }) } 1 .. $size->{rounds};
+    observe(2, 'NoOps: full sweep by a function call, W', \@sweeps, unit => 'ms', most => 50);
+
+    set_server('prebuilds.reconciliation_interval' => '1h');
+    my $session = session('w');
+    $session->query('SELECT prebuilds_worker_start()');
+    wait_until(sub { (last_pass($session))[0] });
+    woken_passes($session, $_, 3) for 100, 1;    # warm-up
+    observe(2, 'full sweep by the worker, W', [ woken_passes($session, 100, $size->{sweeps}) ], unit => 'ms', most => 50);
+    my (@empty, @slopes);
+    for my $round (1 .. $size->{rounds})
+    {
+        my @points = map { my $k = $_; map { [ $k, $_ ] } woken_passes($session, $k, $size->{wakeups}) } 1, 20, 60;
+        my ($empty, $slope) = line_through(@points);
+        push @empty, $empty;
+        push @slopes, 1000 * $slope;
+    }
+    observe(2, 'woken pass of the worker, W, presets → 0', \@empty, unit => 'ms', most => 0.3);
+    observe(2, 'the same, for each changed preset', \@slopes, unit => 'µs', most => 10);
+    $session->query("SELECT prebuilds_worker_stop('benchmark')");
+    set_server('prebuilds.reconciliation_interval' => undef);
+    return;
+}
+
+# What a pass has created, written in other ways into the same tables, with our triggers off: foreign keys and indexes
+# are what they all pay.
+sub measure_creates
+{
+    my ($size) = @_;
+    my ($presets, $each) = @{ $size->{contention} };
+    my $total = $presets * $each;
+    my $session = new_database('creates');
+    $session->query("SET bench.keep_triggers = on; CALL bench.add_templates(1, $presets, 1, $each)");
+    my (@pass, @bare, @one_by_one, @with_look_ups);
+    for my $round (0 .. $size->{rounds})
+    {
+        my $pass = $session->milliseconds('SELECT * FROM prebuilds_reconcile_all()');
+        my $created = $session->query('SELECT count(*) FROM prebuilds.workspaces');
+        die "a pass created $created of $total workspaces\n" if $created != $total;
+        $session->query('CALL bench.keep_rows(); CALL bench.remove_workspaces(); CALL bench.disable_triggers()');
+
+        my $bare = $session->milliseconds('CALL bench.insert_kept_rows()');
+        my @others;
+        for my $script (qw(create_one_by_one create_with_look_ups))
+        {
+            $session->query('CALL bench.remove_workspaces()');
+            my $run = pgbench('creates', $script, transactions => $size->{one_by_one},
+                define => { n => 0, presets => $presets });
+            push @others, 1000 * $total / $run->{tps};
+        }
+        $session->query('CALL bench.remove_workspaces(); CALL bench.enable_triggers()');
+        next if $round == 0;    # warm-up
+        push @pass, $pass;
+        push @bare, $bare;
+        push @one_by_one, $others[0];
+        push @with_look_ups, $others[1];
+    }
+    observe(3, "ConnectionContention: $presets presets × $each creates in one pass", \@pass, unit => 'ms');
+    observe_ratio(3, 'the same, to one bare multi-row INSERT', \@pass, \@bare, most => 1.8);
+    observe_ratio(3, 'a transaction for each workspace, to the pass', \@one_by_one, \@pass, least => 4);
+    observe_ratio(3, 'the same with 25 round trips, to the pass', \@with_look_ups, \@pass, least => 20);
+    drop_database('creates');
+    return;
+}
+
+# Few presets that need workspaces, alone and among many inactive ones with nothing.
+sub measure_mix
+{
+    my ($size) = @_;
+    my ($active, $versions, $each) = @{ $size->{mix} };
+    my %session = (
+        alone => new_database('mix_alone'),
+        mixed => new_database('mix_mixed'));
+    $session{alone}->query("SET bench.keep_triggers = on; CALL bench.add_templates(1, $active, 1, $each)");
+    $session{mixed}->query("SET bench.keep_triggers = on; CALL bench.add_templates(1, $active, $versions, $each)");
+    my %times;
+    for my $round (0 .. 3 * $size->{rounds})
+    {
+        for my $which (qw(alone mixed))
+        {
+            my $time = $session{$which}->milliseconds('SELECT * FROM prebuilds_reconcile_all()');
+            $session{$which}->query('CALL bench.remove_workspaces()');
+            push @{ $times{$which} }, $time if $round > 0;
+        }
+    }
+    my $inactive = $active * ($versions - 1);
+    observe(4, "Mix: $active presets × $each creates among $inactive inactive presets", $times{mixed}, unit => 'ms');
+    # Of medians: single passes are too short for ratios in pairs.
+    observe(4, 'the same, to the active ones alone', [ ratios($times{mixed}, $times{alone}) ], unit => '×',
+        most => 1.1, value => median(@{ $times{mixed} }) / median(@{ $times{alone} }));
+    drop_database("mix_$_") for qw(alone mixed);
+    return;
+}
+
+1;

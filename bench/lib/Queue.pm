@@ -1,0 +1,143 @@
+# Lines 8 and 9: the queue of provisioners, and all parts together for a while.
+package Queue;
+
+use strict;
+use warnings;
+use utf8;
+use Exporter 'import';
+use List::Util qw(max);
+use Results;
+use Server;
+use Statistics;
+
+our @EXPORT = qw(measure_acquire measure_steady);
+
+my %new_daemons = (registered => 0);
+
+# The queue's own time, not the disk's: commits do not wait.
+sub acquire_times
+{
+    my ($database, $acquires) = @_;
+    my $run = pgbench($database, 'acquire', transactions => $acquires, define => \%new_daemons,
+        settings => { synchronous_commit => 'off' });
+    my @times = @{ $run->{latencies} };
+    shift @times;    # the daemon registers, and everything is planned
+    return @times;
+}
+
+sub measure_acquire
+{
+    my ($size) = @_;
+    my @jobs = @{ $size->{pending} };
+    my %medians;
+    my $session = new_database('queue', "CALL bench.generate($size->{templates}, 1)");
+    my $batch = 10;
+    my $there = 0;
+    for my $jobs (@jobs, 'others')
+    {
+        if ($jobs eq 'others')
+        {
+            $session->query('CALL bench.remove_workspaces()');
+            my $each = $jobs[-1] / $size->{templates};
+            load($session, "CALL bench.add_prebuilds(1, $size->{templates}, 1, $each, batch => " . ++$batch
+                  . ', pending => true, tag_sets => 40)');
+        }
+        elsif ($jobs > 0)
+        {
+            my $each = ($jobs - $there) / $size->{templates};
+            load($session, "CALL bench.add_prebuilds(1, $size->{templates}, 1, $each, batch => " . ++$batch
+                  . ', pending => true)');
+            $there = $jobs;
+        }
+        acquire_times('queue', $size->{acquires});    # warm-up
+        $medians{$jobs} = [ map { median(acquire_times('queue', $size->{acquires})) } 1 .. $size->{rounds} ];
+        my $name = $jobs eq 'others' ? "$jobs[-1] jobs that it may not take" : "$jobs pending jobs";
+        observe(8, "acquire, $name", $medians{$jobs}, unit => 'ms', most => 0.3);
+    }
+    observe_ratio(8, "acquire, $jobs[-1] to $jobs[1] pending jobs", $medians{ $jobs[-1] }, $medians{ $jobs[1] }, most => 1.25);
+
+    my $clients = 16;
+    my @rates;
+    for my $round (1 .. $size->{rounds})
+    {
+        $session->query('CALL bench.remove_workspaces()');
+        my $each = int($clients * $size->{transactions} / $size->{templates}) + 1;
+        load($session, "CALL bench.add_prebuilds(1, $size->{templates}, 1, $each, batch => " . ++$batch
+              . ', pending => true)');
+        push @rates, pgbench('queue', 'acquire_complete', clients => $clients, transactions => $size->{transactions},
+            define => \%new_daemons)->{tps};
+    }
+    observe(8, 'acquire + complete, 16 daemons, synchronous_commit = on', \@rates, unit => '/s', least => 2000);
+    drop_database('queue');
+    return;
+}
+
+# Everything at work: claims at a rate, passes that replace what is claimed, daemons that build it.
+sub steady_run
+{
+    my ($size, $pinned) = @_;
+    my ($rate, $seconds) = @{$size}{qw(rate steady)};
+    my $warm_up = $seconds < 5 ? 1 : 5;
+    my $desired = 10 + int(5 * $rate / $size->{templates});
+    my $session = new_database('steady', "CALL bench.generate($size->{templates}, $size->{versions}, $desired)");
+    $session->query('SELECT prebuilds_worker_start()');
+    my $provisioners = start_pgbench('steady', 'provision', clients => 8, seconds => $warm_up + $seconds + 5, define => \%new_daemons);
+    my %claims = (clients => 8, rate => $rate, define => { pools => $size->{templates}, version => $size->{versions} });
+    pgbench('steady', 'claim', %claims, seconds => $warm_up);
+    $session->query('TRUNCATE bench.acquires');
+    my $since = $session->query('SELECT clock_timestamp()');
+
+    my $pin = session('steady');
+    $pin->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM prebuilds.templates') if $pinned;
+    my $claims = pgbench('steady', 'claim', %claims, seconds => $seconds);
+    my @acquires = $session->query('SELECT milliseconds FROM bench.acquires');
+    my $dead = $session->query(dead_rows());
+    $pin->query('COMMIT') if $pinned;
+    finish_pgbench($provisioners);
+
+    my ($passes, $mean, $slowest) = split /\|/, $session->query(<<"SQL");
+SELECT count(*), 1000 * extract(epoch FROM avg(elapsed)), 1000 * extract(epoch FROM max(elapsed))
+  FROM prebuilds.reconcile_passes WHERE created_at >= '$since'
+SQL
+    my $missed = $session->query(q{SELECT count(*) FROM prebuilds.prebuild_events WHERE event_type = 'claim_missed'});
+    # In the end every pool is as desired, once more.
+    wait_until(sub { $session->query('SELECT count(*) FROM prebuilds_status() WHERE actual + starting <> desired') == 0 });
+    $session->query("SELECT prebuilds_worker_stop('benchmark')");
+    $session->query('VACUUM');
+    my $left = $session->query(dead_rows());
+    drop_database('steady');
+    return {
+        claims => $claims->{latencies}, acquires => \@acquires, passes => $passes, pass => $mean, slowest => $slowest,
+        missed => $missed, dead => $dead, left => $left };
+}
+
+sub dead_rows
+{
+    return q{SELECT pg_stat_clear_snapshot() || sum(n_dead_tup)::text FROM pg_stat_user_tables WHERE schemaname = 'prebuilds'};
+}
+
+sub measure_steady
+{
+    my ($size) = @_;
+    my $free = steady_run($size, 0);
+    my $pinned = steady_run($size, 1);
+    my $at = "$size->{rate}/s for $size->{steady} s";
+    for my $what (qw(claims acquires))
+    {
+        for my $percent (50, 99)
+        {
+            my ($without, $with) = map { quantile($percent / 100, @{ $_->{$what} }) } $free, $pinned;
+            my $name = $what eq 'claims' ? 'claim' : 'acquire';
+            observe(9, "$name at $at, p$percent", [$without], unit => 'ms');
+            observe(9, "the same with a pinned snapshot, to that", [ $with / $without ], unit => '×', most => 1.25);
+        }
+    }
+    observe(9, 'mean pass, without', [ $free->{pass} ], unit => 'ms');
+    observe(9, 'mean pass, with a pinned snapshot', [ $pinned->{pass} ], unit => 'ms');
+    observe(9, 'claims that found nothing, both runs', [ $free->{missed} + $pinned->{missed} ], unit => '', most => 0);
+    observe(9, 'dead rows at the end of the pin', [ $pinned->{dead} ], unit => '');
+    observe(9, 'of them left after a VACUUM', [ $pinned->{left} / max(1, $pinned->{dead}) ], unit => '×', most => 0.01);
+    return;
+}
+
+1;

@@ -1,0 +1,169 @@
+# The server that is measured: its databases, and pgbench. Where it is tells the environment, as for psql.
+package Server;
+
+use strict;
+use warnings;
+use Exporter 'import';
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+use Session;
+use Time::HiRes qw(sleep time);
+
+our @EXPORT = qw(query session pgbench start_pgbench finish_pgbench new_database copy_database drop_database load set_server
+  wait_until);
+
+my $bench = dirname(__FILE__) . '/..';
+my $work = tempdir(CLEANUP => 1);
+
+# One statement in a session of its own; its rows as psql -A writes them.
+sub query
+{
+    my ($database, $sql) = @_;
+    return session($database)->query($sql);
+}
+
+# A session that stays open, see Session.pm.
+sub session { return Session->new(@_); }
+
+# Asks until the answer is true.
+sub wait_until
+{
+    my ($ask) = @_;
+    my $deadline = time + 60;
+    until ($ask->())
+    {
+        die "waited in vain for a minute\n" if time > $deadline;
+        sleep 0.001;
+    }
+    return;
+}
+
+# Settings of the server, for all sessions, workers included; undef sets one back.
+sub set_server
+{
+    my (%settings) = @_;
+    my $session = session('postgres');
+    for my $name (sort keys %settings)
+    {
+        my $value = $settings{$name};
+        $session->query(defined $value ? "ALTER SYSTEM SET $name = '$value'" : "ALTER SYSTEM RESET $name");
+    }
+    $session->query('SELECT pg_reload_conf()');
+    # The postmaster passes the signal on; a session that starts afterwards may still be before it.
+    $session->query('SELECT pg_sleep(0.2)');
+    return;
+}
+
+# A database with the extension and the generator, and the statements run in it. No worker: what runs in the
+# background is up to the measure.
+sub new_database
+{
+    my ($name, @statements) = @_;
+    query('postgres', "CREATE DATABASE $name");
+    my $session = session($name);
+    $session->query("CREATE EXTENSION pg_prebuilds; SELECT prebuilds_worker_stop('benchmark')");
+    $session->query("SET client_min_messages = warning;\n\\i $bench/generate.sql\n\\i $bench/helpers.sql");
+    load($session, @statements);
+    return $session;
+}
+
+# Runs statements that load data, and prepares the database for measuring.
+sub load
+{
+    my ($session, @statements) = @_;
+    $session->query($_) for @statements;
+    settle($session);
+    return;
+}
+
+# The first pass after a load with triggers off derives everything anew: that is not what is measured.
+sub settle
+{
+    my ($session) = @_;
+    $session->query('SELECT prebuilds_pause()');
+    $session->query('SELECT FROM prebuilds_reconcile_all()');
+    $session->query('SELECT prebuilds_resume()');
+    $session->query('VACUUM ANALYZE');
+    $session->query('CHECKPOINT');
+    return;
+}
+
+sub copy_database
+{
+    my ($name, $template) = @_;
+    query('postgres', "CREATE DATABASE $name TEMPLATE $template");
+    my $session = session($name);
+    $session->query("SELECT prebuilds_worker_stop('benchmark')");
+    $session->query('SELECT prebuilds_resume()');
+    return $session;
+}
+
+sub drop_database
+{
+    my ($name) = @_;
+    query('postgres', "DROP DATABASE $name WITH (FORCE)");
+    return;
+}
+
+# pgbench($database, $script, %options) runs bench/scripts/$script.sql and returns what it measured: latencies in
+# milliseconds, as the client saw them, and transactions per second. Options: clients (1), transactions for each client
+# or seconds, rate (transactions per second; else as fast as it goes), settings of the sessions, define (variables of
+# the script), protocol (prepared).
+sub pgbench { return finish_pgbench(start_pgbench(@_)); }
+
+my $runs = 0;
+
+sub start_pgbench
+{
+    my ($database, $script, %options) = @_;
+    my $clients = $options{clients} // 1;
+    my $prefix = "$work/pgbench." . ++$runs;
+    my @command = ('pgbench', '-n', '-l', "--log-prefix=$prefix", '-M', $options{protocol} // 'prepared', '-c', $clients,
+        '-j', $clients < 2 ? 1 : 2, '-f', "$bench/scripts/$script.sql");
+    push @command, '-t', $options{transactions} if $options{transactions};
+    push @command, '-T', $options{seconds} if $options{seconds};
+    push @command, '-R', $options{rate} if $options{rate};
+    push @command, '-D', "$_=$options{define}{$_}" for sort keys %{ $options{define} // {} };
+
+    my %settings = %{ $options{settings} // {} };
+    my $pid = fork // die "fork: $!\n";
+    if ($pid == 0)
+    {
+        $ENV{PGOPTIONS} = join ' ', map { "-c $_=$settings{$_}" } sort keys %settings;
+        open STDOUT, '>', "$prefix.out" or die "$prefix.out: $!\n";
+        open STDERR, '>&', \*STDOUT or die "stderr: $!\n";
+        exec @command, $database or die "pgbench: $!\n";
+    }
+    return { pid => $pid, prefix => $prefix, rated => defined $options{rate} };
+}
+
+sub finish_pgbench
+{
+    my ($run) = @_;
+    waitpid $run->{pid}, 0;
+    my $output = slurp("$run->{prefix}.out");
+    die "pgbench failed:\n$output" if $? != 0 || $output =~ /aborted/;
+    my @latencies;
+    for my $file (glob "$run->{prefix}.[0-9]*")
+    {
+        for (split /\n/, slurp($file))
+        {
+            my @fields = split / /;
+            # With a rate the time counts from when the transaction was due.
+            push @latencies, ($fields[2] - ($run->{rated} ? $fields[6] : 0)) / 1000;
+        }
+        unlink $file;
+    }
+    my ($rate) = $output =~ /^tps = ([0-9.]+)/m or die "pgbench said nothing:\n$output";
+    return { latencies => \@latencies, tps => $rate };
+}
+
+sub slurp
+{
+    my ($file) = @_;
+    open my $in, '<', $file or die "$file: $!\n";
+    local $/;
+    return scalar readline $in;
+}
+
+1;

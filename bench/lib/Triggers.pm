@@ -1,0 +1,112 @@
+# Line 10: what our triggers cost those who write.
+package Triggers;
+
+use strict;
+use warnings;
+use utf8;
+use Exporter 'import';
+use Results;
+use Server;
+use Statistics;
+
+our @EXPORT = qw(measure_triggers);
+
+my $user = q{bench.person($1)};
+my $system = 'prebuilds.system_user_id()';
+
+# Statements as a client prepares them, and the order in which it runs them for the n-th workspace.
+sub statements
+{
+    my ($owner, $kind) = @_;
+    return <<"SQL";
+PREPARE ${kind}_workspace (bigint) AS
+ INSERT INTO prebuilds.workspaces (id, owner_id, organization_id, template_id, name)
+ VALUES (bench.id('$kind workspace', \$1), $owner, bench.organization(), bench.id('template', 1), '$kind-' || \$1);
+PREPARE ${kind}_job (bigint) AS
+ INSERT INTO prebuilds.provisioner_jobs (id, organization_id, initiator_id)
+ VALUES (bench.id('$kind job', \$1), bench.organization(), $owner);
+PREPARE ${kind}_build (bigint) AS
+ INSERT INTO prebuilds.workspace_builds (id, workspace_id, template_version_id, build_number, transition, initiator_id,
+                                         job_id, template_version_preset_id)
+ VALUES (bench.id('$kind build', \$1), bench.id('$kind workspace', \$1), bench.version(1, 1), 1, 'start', $owner,
+         bench.id('$kind job', \$1), bench.preset(1, 1));
+PREPARE ${kind}_parameters (bigint) AS
+ INSERT INTO prebuilds.workspace_build_parameters (id, workspace_build_id, name, value)
+ VALUES (bench.id('$kind region', \$1), bench.id('$kind build', \$1), 'region', 'europe'),
+        (bench.id('$kind size', \$1), bench.id('$kind build', \$1), 'size', 'large'),
+        (bench.id('$kind image', \$1), bench.id('$kind build', \$1), 'image', 'default');
+SQL
+}
+
+my $update = <<'SQL';
+PREPARE user_update (bigint) AS
+ UPDATE prebuilds.workspaces SET last_used_at = now() WHERE id = bench.id('user workspace', $1);
+SQL
+
+my %executed = (
+    user => [ map { "user_$_" } qw(workspace job build parameters) ],
+    prebuild => [ map { "prebuild_$_" } qw(workspace job build parameters) ],
+    update => ['user_update']);
+
+# CPU time of a backend for so many transactions, in microseconds for each.
+sub cpu_time
+{
+    my ($session, $what, $first, $count) = @_;
+    my $text = '';
+    for my $n ($first .. $first + $count - 1)
+    {
+        $text .= 'BEGIN; ' . join('', map { "EXECUTE $_($n); " } @{ $executed{$what} }) . "COMMIT;\n";
+    }
+    my $before = $session->query('SELECT bench.cpu_time()');
+    $session->query($text);
+    return ($session->query('SELECT bench.cpu_time()') - $before) / 1000 / $count;
+}
+
+sub measure_triggers
+{
+    my ($size) = @_;
+    my $count = $size->{writes};
+    my $control = new_database('triggers', "CALL bench.generate($size->{templates}, 1)");
+    start_worker($control);
+    my $session = session('triggers');
+    $session->query('SET synchronous_commit = off');
+    $session->query($_) for statements($user, 'user'), statements($system, 'prebuild'), $update;
+    my %name = (
+        user => ["a user's whole workspace", 1.2],
+        prebuild => ["a prebuild's", 1.4],
+        update => ["an UPDATE of a user's workspace", 1.05]);
+    my %first = (user => 1, prebuild => 1, update => 1);
+    for my $what (qw(user prebuild update))
+    {
+        my (%time, @order);
+        for my $round (0 .. 2 * $size->{rounds})
+        {
+            # In the order on off off on: what grows with the tables cancels out.
+            for my $triggers ($round % 2 ? qw(on off) : qw(off on))
+            {
+                $control->query('CALL bench.disable_triggers()') if $triggers eq 'off';
+                cpu_time($session, $what, $first{$what}, 20);    # plans anew
+                my $time = cpu_time($session, $what, $first{$what} + 20, $count);
+                $first{$what} += 20 + $count if $what ne 'update';
+                $control->query('CALL bench.enable_triggers()') if $triggers eq 'off';
+                push @{ $time{$triggers} }, $time if $round > 0;
+            }
+        }
+        my ($text, $most) = @{ $name{$what} };
+        observe(10, "$text, without our triggers", $time{off}, unit => 'µs');
+        observe_ratio(10, 'the same with them, to that', $time{on}, $time{off}, most => $most);
+    }
+    drop_database('triggers');
+    return;
+}
+
+# Paused: it announces jobs, as in production.
+sub start_worker
+{
+    my ($session) = @_;
+    $session->query('SELECT prebuilds_pause()');
+    $session->query('SELECT prebuilds_worker_start()');
+    return;
+}
+
+1;

@@ -1,0 +1,2 @@
+-- A pass over all presets.
+SELECT * FROM prebuilds_reconcile_all();

@@ -1,0 +1,36 @@
+# Every measure of `make bench` on next to no data: they run, and what does not depend on the machine is right.
+use strict;
+use warnings;
+use FindBin;
+use JSON::PP;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use PrebuildsTest;
+
+my $node = start_node('bench', 'max_connections = 60');
+my $output = PostgreSQL::Test::Utils::tempdir() . '/results.json';
+$ENV{PGHOST} = $node->host;
+$ENV{PGPORT} = $node->port;
+$ENV{PGDATABASE} = 'postgres';
+# Its exit status tells whether targets are met, which is a matter of the machine.
+my ($stdout, $stderr) = run_command([ "$FindBin::Bin/../../bench/measure", '--size', 'smoke', '--output', $output ]);
+note $stdout;
+
+my $results = eval { JSON::PP->new->utf8->decode(slurp_file($output)) };
+ok($results, 'measures run') or diag $stderr;
+my %lines = map { $_->{line} => 1 } @{ $results->{results} };
+is_deeply([ sort { $a <=> $b } keys %lines ], [ 1 .. 10 ], 'every line of the table is measured');
+
+sub value
+{
+    my ($measure) = @_;
+    my ($found) = grep { $_->{measure} eq $measure } @{ $results->{results} };
+    return defined $found ? $found->{value} : undef;
+}
+
+is(value('claims that found nothing, both runs'), 0, 'every claim of a steady run is answered');
+cmp_ok(value('of them left after a VACUUM'), '<', 0.1, 'a snapshot that is gone leaves no dead rows behind');
+cmp_ok(value('every wake-up lost, sweeps every second, latest'), '<', 10_000, 'a sweep does what lost wake-ups did not');
+
+done_testing();
