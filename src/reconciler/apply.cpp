@@ -32,7 +32,7 @@ constinit pg::Statement lock_running(R"sql(
                                      UUIDARRAYOID, INT4ARRAYOID);
 
 constinit pg::Statement lock_pending(R"sql(
-  SELECT w.id, live.job_id
+  SELECT w.id
     FROM pg_catalog.unnest($1) i (workspace_id)
    CROSS JOIN LATERAL (
          SELECT lw.id
@@ -60,8 +60,35 @@ constinit pg::Statement lock_pending(R"sql(
             AND j.completed_at IS NULL
             AND j.worker_id IS NULL
             FOR UPDATE SKIP LOCKED) job
+   CROSS JOIN LATERAL (
+         SELECT
+           FROM prebuilds.workspace_builds b
+          WHERE b.job_id = live.job_id
+            FOR NO KEY UPDATE SKIP LOCKED) build
 )sql",
                                      UUIDARRAYOID);
+
+// What delete builds of locked prebuilds refer to: their foreign keys would wait for whoever holds one of these. The
+// prebuilds that can get one, with their jobs.
+constinit pg::Statement lock_references(R"sql(
+  SELECT m.workspace_id, m.job_id
+    FROM (SELECT w.organization_id, l.template_version_id, l.build_preset_id,
+                 array_agg(i.workspace_id) AS workspaces, array_agg(l.job_id) AS jobs
+            FROM unnest($1) i (workspace_id)
+           CROSS JOIN LATERAL (SELECT organization_id FROM prebuilds.workspaces WHERE id = i.workspace_id LIMIT 1) w
+           CROSS JOIN LATERAL (SELECT job_id, template_version_id, build_preset_id FROM prebuilds.live_prebuilds
+                                WHERE workspace_id = i.workspace_id LIMIT 1) l
+           GROUP BY w.organization_id, l.template_version_id, l.build_preset_id) r
+   CROSS JOIN LATERAL (SELECT FROM prebuilds.organizations o
+                        WHERE o.id = r.organization_id FOR KEY SHARE SKIP LOCKED) o
+   CROSS JOIN LATERAL (SELECT FROM prebuilds.template_versions v
+                        WHERE v.id = r.template_version_id FOR KEY SHARE SKIP LOCKED) v
+    LEFT JOIN LATERAL (SELECT p.id FROM prebuilds.template_version_presets p
+                        WHERE p.id = r.build_preset_id FOR KEY SHARE SKIP LOCKED) p ON true
+   CROSS JOIN LATERAL unnest(r.workspaces, r.jobs) m (workspace_id, job_id)
+   WHERE p.id IS NOT DISTINCT FROM r.build_preset_id
+)sql",
+                                        UUIDARRAYOID);
 
 constinit pg::Statement cancel_jobs(R"sql(
   UPDATE prebuilds.provisioner_jobs
@@ -166,6 +193,8 @@ constinit pg::Statement lock_presets(R"sql(
                         WHERE t.id = v.template_id FOR KEY SHARE SKIP LOCKED) t
    CROSS JOIN LATERAL (SELECT FROM prebuilds.organizations o
                         WHERE o.id = t.organization_id FOR KEY SHARE SKIP LOCKED) o
+   CROSS JOIN LATERAL (SELECT FROM prebuilds.users u
+                        WHERE u.id = 'c42fdf75-3097-471c-8c33-fb52454d81c0'::pg_catalog.uuid FOR KEY SHARE SKIP LOCKED) u
 )sql",
                                      UUIDARRAYOID);
 
@@ -261,12 +290,13 @@ std::vector<core::Prebuild> prebuilds_by_id(std::span<const Work> works) {
 }
 
 Applied cancel_pending(std::span<const Work> works, core::Instant now) {
-  std::vector<core::Uuid> decided;
+  std::vector<core::Uuid> decided, locked;
   for (const core::Prebuild &prebuild : prebuilds_by_id(works)) decided.push_back(prebuild.id);
+  lock_pending.run({decided}).each([&](pg::Row &row) { locked.push_back(row.uuid()); });
 
   DeleteBuilds deletes;
   std::vector<core::Uuid> canceled;
-  lock_pending.run({decided}).each([&](pg::Row &row) {
+  lock_references.run({locked}).each([&](pg::Row &row) {
     deletes.add(row.uuid(), now);
     canceled.push_back(row.uuid());
   });
@@ -297,14 +327,16 @@ Applied cancel_pending(std::span<const Work> works, core::Instant now) {
 }
 
 Applied delete_running(std::span<const Work> works, core::Instant now) {
-  std::vector<core::Uuid> decided;
+  std::vector<core::Uuid> decided, locked;
   std::vector<int> build_numbers;
   for (const core::Prebuild &prebuild : prebuilds_by_id(works)) {
     decided.push_back(prebuild.id);
     build_numbers.push_back(prebuild.build_number);
   }
+  lock_running.run({decided, build_numbers}).each([&](pg::Row &row) { locked.push_back(row.uuid()); });
+
   DeleteBuilds deletes;
-  lock_running.run({decided, build_numbers}).each([&](pg::Row &row) { deletes.add(row.uuid(), now); });
+  lock_references.run({locked}).each([&](pg::Row &row) { deletes.add(row.uuid(), now); });
 
   Applied applied;
   applied.deleted = static_cast<int>(deletes.workspaces.size());

@@ -46,7 +46,8 @@ constinit pg::Statement insert_failures(R"sql(
   INSERT INTO prebuilds.preset_failures (id, created_at, preset_id, action, sqlstate, message)
   SELECT prebuilds.uuid_v7($5), $5, i.preset_id, i.action, i.sqlstate, i.message
     FROM unnest($1, $2, $3, $4) i (preset_id, action, sqlstate, message)
-   WHERE EXISTS (SELECT FROM prebuilds.template_version_presets p WHERE p.id = i.preset_id)
+   CROSS JOIN LATERAL (SELECT FROM prebuilds.template_version_presets p
+                        WHERE p.id = i.preset_id FOR KEY SHARE SKIP LOCKED) p
 )sql",
                                         UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID);
 
