@@ -83,16 +83,6 @@ SELECT count(*), min(created_at) - fixture.noon() AS oldest FROM prebuild_events
 TABLE fixture.counters;
 RESET prebuilds.history_retention;
 
--- A prebuild's first readiness is remembered as long as the prebuild is there, everything else only until it is folded.
-INSERT INTO metric_observations (id, template_id, preset_name, metric, seconds)
-SELECT x.id, fixture.id('web'), 'p', 'coderd_prebuilt_workspace_replenish_duration_seconds', 1
-  FROM (VALUES (fixture.id('ready')), (fixture.id('another'))) AS x (id);
-SELECT keep_house(fixture.noon());
-SELECT id = fixture.id('ready') AS ready FROM metric_observations;
-UPDATE workspaces SET deleted = true;
-SELECT keep_house(fixture.noon());
-SELECT count(*) FROM metric_observations;
-
 -- An observation of a template that is gone is dropped.
 INSERT INTO metric_observations (template_id, metric) VALUES (fixture.id('nothing'), 'coderd_workspace_creation_total');
 SELECT keep_house(fixture.noon());
@@ -107,7 +97,7 @@ BEGIN;
 SELECT length(prebuilds_metrics()) > 0 AS shown;
 SELECT relname, seq_scan, idx_tup_fetch FROM pg_stat_xact_user_tables
  WHERE schemaname = 'prebuilds' AND seq_scan + coalesce(idx_tup_fetch, 0) > 0
-   AND relname IN ('workspaces', 'workspace_builds', 'provisioner_jobs', 'prebuild_events', 'reconcile_passes', 'metric_observations', 'provisioner_job_logs');
+   AND relname IN ('workspaces', 'workspace_builds', 'provisioner_jobs', 'prebuild_events', 'reconcile_passes', 'provisioner_job_logs');
 COMMIT;
 
 -- A restored or copied database is left as it came.

@@ -35,8 +35,8 @@ UPDATE provisioner_jobs AS j
   FROM fixture.pool AS p WHERE j.id = p.job_id;
 SELECT count(*) FROM fixture.pool, observe_ready_prebuild(workspace_id, fixture.after(40));
 INSERT INTO workspace_resources (id, job_id, transition, name) SELECT job_id, job_id, 'start', 'machine' FROM fixture.pool WHERE n < 3;
-INSERT INTO workspace_agents (id, resource_id, name, lifecycle_state)
-SELECT workspace_id, job_id, 'main', 'ready' FROM fixture.pool WHERE n < 3;
+INSERT INTO workspace_agents (id, resource_id, name, lifecycle_state, first_ready_at)
+SELECT workspace_id, job_id, 'main', 'ready', fixture.after(60) FROM fixture.pool WHERE n < 3;
 SELECT count(*) FROM fixture.pool, observe_ready_prebuild(workspace_id, fixture.after(60));
 SELECT prebuilds_report_agent(workspace_id, state) FROM fixture.pool, unnest(ARRAY['starting', 'ready']) AS state WHERE n = 1;
 

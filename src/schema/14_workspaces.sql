@@ -109,6 +109,7 @@ CREATE TABLE prebuilds.workspace_agents (
     deleted         boolean     NOT NULL DEFAULT false,
     started_at      timestamptz,
     ready_at        timestamptz,
+    first_ready_at  timestamptz,
     metadata        jsonb       NOT NULL DEFAULT '{}'
 )
 WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
@@ -118,4 +119,6 @@ COMMENT ON TABLE prebuilds.workspace_agents IS 'The processes inside a workspace
 COMMENT ON COLUMN prebuilds.workspace_agents.parent_id IS
     'The agent that this one is a part of; readiness ignores parts. No reference: a table that references itself is a '
     'circle, which pg_dump cannot order';
+COMMENT ON COLUMN prebuilds.workspace_agents.ready_at IS 'Since it started last; NULL = not yet';
+COMMENT ON COLUMN prebuilds.workspace_agents.first_ready_at IS 'Kept when it starts again';
 COMMENT ON COLUMN prebuilds.workspace_agents.deleted IS 'Of an earlier build, or of a deleted workspace';

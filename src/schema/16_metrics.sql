@@ -8,21 +8,16 @@ CREATE TABLE prebuilds.metric_observations (
     preset_name text        NOT NULL DEFAULT '',
     metric      text        NOT NULL,
     variant     text        NOT NULL DEFAULT '',
-    seconds     numeric,
-    folded      boolean     NOT NULL DEFAULT false
+    seconds     numeric
 );
-CREATE INDEX metric_observations_unfolded_idx ON prebuilds.metric_observations (created_at) WHERE NOT folded;
-CREATE INDEX metric_observations_folded_idx ON prebuilds.metric_observations (id) WHERE folded;
 COMMENT ON TABLE prebuilds.metric_observations IS
-    'Single values: what finished builds and ready prebuilds add to the metrics. Purged when folded, except that a '
-    'prebuild''s first readiness, whose id is the workspace''s, stays as long as the prebuild: it counts once';
+    'Single values that finished builds and ready prebuilds add to the metrics, until they are folded into metric_totals';
 COMMENT ON COLUMN prebuilds.metric_observations.template_id IS
     'No reference: it would lock the template after the workspace, against the order of locks';
 COMMENT ON COLUMN prebuilds.metric_observations.preset_name IS 'Empty = built without a preset';
 COMMENT ON COLUMN prebuilds.metric_observations.metric IS 'A name in metric_families';
 COMMENT ON COLUMN prebuilds.metric_observations.variant IS 'The value of the label that only this metric has';
 COMMENT ON COLUMN prebuilds.metric_observations.seconds IS 'What a histogram observes; NULL = a counter, which adds 1';
-COMMENT ON COLUMN prebuilds.metric_observations.folded IS 'It is counted in metric_totals';
 
 -- By the name of the preset, as the presets of all versions of a template are one series.
 CREATE TABLE prebuilds.metric_totals (

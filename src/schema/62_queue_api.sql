@@ -704,7 +704,8 @@ BEGIN
     SELECT b.workspace_id INTO agent_workspace_id FROM prebuilds.workspace_builds AS b WHERE b.job_id = agent_job_id;
     PERFORM prebuilds.lock_workspace(agent_workspace_id);
 
-    SELECT a.lifecycle_state, a.deleted INTO agent FROM prebuilds.workspace_agents AS a WHERE a.id = agent_id FOR UPDATE;
+    SELECT a.lifecycle_state, a.deleted, a.first_ready_at INTO agent
+    FROM prebuilds.workspace_agents AS a WHERE a.id = agent_id FOR UPDATE;
     IF agent.deleted THEN
         RAISE EXCEPTION 'agent % is deleted', agent_id
             USING ERRCODE = '55000', DETAIL = 'It belongs to an earlier build, or to a deleted workspace.',
@@ -714,9 +715,10 @@ BEGIN
     UPDATE prebuilds.workspace_agents AS a
     SET lifecycle_state = lifecycle_state::prebuilds.workspace_agent_lifecycle_state, updated_at = now,
         started_at = CASE WHEN lifecycle_state = 'starting' THEN now ELSE coalesce(a.started_at, now) END,
-        ready_at = CASE lifecycle_state WHEN 'ready' THEN now WHEN 'starting' THEN NULL ELSE a.ready_at END
+        ready_at = CASE lifecycle_state WHEN 'ready' THEN now WHEN 'starting' THEN NULL ELSE a.ready_at END,
+        first_ready_at = CASE WHEN lifecycle_state = 'ready' THEN coalesce(a.first_ready_at, now) ELSE a.first_ready_at END
     WHERE changed AND a.id = agent_id;
-    IF changed AND lifecycle_state = 'ready' THEN
+    IF changed AND lifecycle_state = 'ready' AND agent.first_ready_at IS NULL THEN
         PERFORM prebuilds.observe_ready_prebuild(agent_workspace_id, now);
     END IF;
 END

@@ -131,26 +131,34 @@ CREATE TRIGGER d_observe_finished AFTER UPDATE ON prebuilds.workspace_builds
     FOR EACH ROW WHEN (OLD.open AND NOT NEW.open AND NEW.transition = 'start')
     EXECUTE FUNCTION prebuilds.observe_finished_build();
 
+-- Inlined. Each LATERAL with LIMIT 1 is a fence: joined freely, the planner may hash all versions ever pushed.
+CREATE FUNCTION prebuilds.series_of(preset_id uuid) RETURNS TABLE (template_id uuid, preset_name text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    BEGIN ATOMIC
+        SELECT v.template_id, p.name
+        FROM (SELECT lp.name, lp.template_version_id FROM prebuilds.template_version_presets AS lp
+              WHERE lp.id = series_of.preset_id LIMIT 1) AS p
+        CROSS JOIN LATERAL (SELECT lv.template_id FROM prebuilds.template_versions AS lv
+                            WHERE lv.id = p.template_version_id LIMIT 1) AS v;
+    END;
+COMMENT ON FUNCTION prebuilds.series_of(uuid) IS
+    'What the series of a preset are known by: its template and its name';
+
 CREATE FUNCTION prebuilds.observe_ready_prebuild(workspace_id uuid, now timestamptz) RETURNS void
     LANGUAGE sql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    -- An agent may restart: what counts is the first time.
     INSERT INTO prebuilds.metric_observations (id, created_at, template_id, preset_name, metric, seconds)
-    SELECT l.workspace_id, now, v.template_id, p.name, 'coderd_prebuilt_workspace_replenish_duration_seconds',
-           greatest(extract(epoch FROM now - l.created_at), 0)
+    SELECT prebuilds.uuid_v7(now), now, s.template_id, s.preset_name,
+           'coderd_prebuilt_workspace_replenish_duration_seconds', greatest(extract(epoch FROM now - l.created_at), 0)
     FROM prebuilds.live_prebuilds AS l
-    CROSS JOIN LATERAL (SELECT p.name, p.template_version_id FROM prebuilds.template_version_presets AS p
-                        WHERE p.id = l.preset_id LIMIT 1) AS p
-    CROSS JOIN LATERAL (SELECT v.template_id FROM prebuilds.template_versions AS v
-                        WHERE v.id = p.template_version_id LIMIT 1) AS v
+    CROSS JOIN LATERAL prebuilds.series_of(l.preset_id) AS s
     WHERE l.workspace_id = observe_ready_prebuild.workspace_id
       AND l.build_number = 1 AND l.transition = 'start' AND l.job_status = 'succeeded' AND l.ready
-    ON CONFLICT DO NOTHING
 $$;
 COMMENT ON FUNCTION prebuilds.observe_ready_prebuild(uuid, timestamptz) IS
-    'Adds to metric_observations how long it took from the creation of a prebuild until now that it is ready, the first '
-    'time; nothing for any other workspace';
+    'Adds to metric_observations how long it took from the creation of a prebuild until now that it is ready; nothing '
+    'while it is not, nor for any other workspace';
 
 -- Totals -----------------------------------------------------------------------------------------------------------
 
@@ -159,18 +167,16 @@ SELECT u.source_id, u.template_id, u.preset_name, u.metric, u.variant,
        (SELECT count(*)::integer FROM unnest(f.bounds) AS b WHERE b < u.seconds) AS bucket,
        u.amount, coalesce(u.seconds, 0) AS seconds
 FROM (
-    SELECT e.id, v.template_id, p.name,
+    SELECT e.id, s.template_id, s.preset_name,
            CASE e.event_type WHEN 'claim_succeeded' THEN 'coderd_prebuilt_workspaces_claimed_total'
                              WHEN 'claim_missed' THEN 'coderd_prebuilt_workspaces_claim_misses_total' END,
            '', 1, NULL::numeric
     FROM prebuilds.prebuild_events AS e
-    JOIN prebuilds.template_version_presets AS p ON p.id = e.preset_id
-    JOIN prebuilds.template_versions AS v ON v.id = p.template_version_id
+    CROSS JOIN LATERAL prebuilds.series_of(e.preset_id) AS s
     WHERE NOT e.folded
     UNION ALL
     SELECT o.id, o.template_id, o.preset_name, o.metric, o.variant, 1, o.seconds
     FROM prebuilds.metric_observations AS o
-    WHERE NOT o.folded
     UNION ALL
     SELECT r.id, NULL, '', c.metric, c.variant, c.amount, c.seconds
     FROM prebuilds.reconcile_passes AS r
@@ -184,11 +190,10 @@ FROM (
     ) AS c (metric, variant, amount, seconds)
     WHERE NOT r.folded AND c.amount > 0
     UNION ALL
-    SELECT r.id, v.template_id, p.name, 'coderd_prebuilt_workspaces_created_total', '', c.created, NULL
+    SELECT r.id, s.template_id, s.preset_name, 'coderd_prebuilt_workspaces_created_total', '', c.created, NULL
     FROM prebuilds.reconcile_passes AS r
     CROSS JOIN LATERAL jsonb_to_recordset(r.creates) AS c (preset_id uuid, created integer)
-    JOIN prebuilds.template_version_presets AS p ON p.id = c.preset_id
-    JOIN prebuilds.template_versions AS v ON v.id = p.template_version_id
+    CROSS JOIN LATERAL prebuilds.series_of(c.preset_id) AS s
     WHERE NOT r.folded
 ) AS u (source_id, template_id, preset_name, metric, variant, amount, seconds)
 JOIN prebuilds.metric_families AS f ON f.metric = u.metric;
@@ -202,13 +207,13 @@ CREATE FUNCTION prebuilds.fold_metrics(max_rows integer DEFAULT 20000) RETURNS i
     SET jit = off
 AS $$
 DECLARE
-    -- Locked: who folds at the same time skips these rows, or finds them folded when it gets to them.
+    -- Locked: who folds at the same time skips these rows, or finds them folded or gone when it gets to them.
     events constant uuid[] := ARRAY(
         SELECT e.id FROM prebuilds.prebuild_events AS e WHERE NOT e.folded
         ORDER BY e.created_at LIMIT max_rows FOR UPDATE SKIP LOCKED);
     observations constant uuid[] := ARRAY(
-        SELECT o.id FROM prebuilds.metric_observations AS o WHERE NOT o.folded
-        ORDER BY o.created_at LIMIT max_rows FOR UPDATE SKIP LOCKED);
+        SELECT o.id FROM prebuilds.metric_observations AS o
+        ORDER BY o.id LIMIT max_rows FOR UPDATE SKIP LOCKED);
     passes constant uuid[] := ARRAY(
         SELECT r.id FROM prebuilds.reconcile_passes AS r WHERE NOT r.folded
         ORDER BY r.created_at LIMIT max_rows FOR UPDATE SKIP LOCKED);
@@ -228,7 +233,7 @@ BEGIN
     ON CONFLICT ON CONSTRAINT metric_totals_key DO UPDATE
     SET amount = t.amount + excluded.amount, seconds = t.seconds + excluded.seconds;
     UPDATE prebuilds.prebuild_events AS e SET folded = true WHERE e.id = ANY (events);
-    UPDATE prebuilds.metric_observations AS o SET folded = true WHERE o.id = ANY (observations);
+    DELETE FROM prebuilds.metric_observations AS o WHERE o.id = ANY (observations);
     UPDATE prebuilds.reconcile_passes AS r SET folded = true WHERE r.id = ANY (passes);
     RETURN cardinality(sources);
 END
@@ -259,18 +264,12 @@ CREATE TRIGGER a_fold_metrics BEFORE DELETE OR UPDATE OF name ON prebuilds.templ
 
 CREATE FUNCTION prebuilds.metric_label(name text, value text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT name || '="' || replace(replace(replace(value, '\', '\\'), '"', '\"'), E'\n', '\n') || '"'
-$$;
+    RETURN name || '="' || replace(replace(replace(value, '\', '\\'), '"', '\"'), E'\n', '\n') || '"';
 COMMENT ON FUNCTION prebuilds.metric_label(text, text) IS 'name="value", escaped as Prometheus wants it';
 
 CREATE FUNCTION prebuilds.metric_line(name text, labels text, value numeric) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT name || coalesce('{' || nullif(labels, '') || '}', '') || ' ' || trim_scale(value) || E'\n'
-$$;
+    RETURN name || coalesce('{' || nullif(labels, '') || '}', '') || ' ' || trim_scale(value)::text || E'\n';
 COMMENT ON FUNCTION prebuilds.metric_line(text, text, numeric) IS 'One sample in the exposition format';
 
 CREATE FUNCTION prebuilds.metrics(as_of timestamptz) RETURNS text
@@ -361,12 +360,14 @@ WITH pool AS MATERIALIZED (
                || prebuilds.metric_line(s.metric || '_count', s.labels, sum(s.amount))
     FROM series AS s WHERE s.type = 'histogram'
     GROUP BY s.metric, s.labels
+), body AS (
+    SELECT s.metric, string_agg(s.line, '' ORDER BY s.labels COLLATE "C", s.position) AS lines
+    FROM sample AS s GROUP BY s.metric
 )
 SELECT string_agg(format(E'# HELP %s %s\n# TYPE %s %s\n', f.metric, f.help, f.metric, f.type)
-                      || coalesce((SELECT string_agg(s.line, '' ORDER BY s.labels COLLATE "C", s.position)
-                                   FROM sample AS s WHERE s.metric = f.metric), ''),
-                  '' ORDER BY f.metric COLLATE "C")
+                      || coalesce(b.lines, ''), '' ORDER BY f.metric COLLATE "C")
 FROM prebuilds.metric_families AS f
+LEFT JOIN body AS b ON b.metric = f.metric
 $$;
 COMMENT ON FUNCTION prebuilds.metrics(timestamptz) IS
     'The work of prebuilds_metrics() at an instant; NULL = now. Counters are always those of now';
@@ -402,22 +403,13 @@ DECLARE
         SELECT e.created_at FROM prebuilds.prebuild_events AS e WHERE e.folded AND e.event_type = 'claim_missed'
         ORDER BY e.created_at DESC OFFSET 9999 LIMIT 1));
     pruned integer;
-    most integer := 0;
+    most integer;
 BEGIN
-    DELETE FROM prebuilds.metric_observations AS o WHERE o.id = ANY (ARRAY(
-        SELECT c.id FROM prebuilds.metric_observations AS c
-        WHERE c.folded
-          AND NOT EXISTS (SELECT FROM prebuilds.live_prebuilds AS l WHERE l.workspace_id = c.id)
-        LIMIT max_rows));
-    GET DIAGNOSTICS pruned = ROW_COUNT;
-    most := greatest(most, pruned);
-
     DELETE FROM prebuilds.prebuild_events AS e WHERE e.id = ANY (ARRAY(
         SELECT c.id FROM prebuilds.prebuild_events AS c
         WHERE c.folded AND c.event_type = 'claim_missed' AND c.created_at < oldest_miss
         ORDER BY c.created_at LIMIT max_rows));
-    GET DIAGNOSTICS pruned = ROW_COUNT;
-    most := greatest(most, pruned);
+    GET DIAGNOSTICS most = ROW_COUNT;
 
     DELETE FROM prebuilds.prebuild_events AS e WHERE e.id = ANY (ARRAY(
         SELECT c.id FROM prebuilds.prebuild_events AS c

@@ -34,7 +34,8 @@ constexpr core::Duration idle_due_retry = 1s;
 
 constinit pg::Statement announce_queues("SELECT prebuilds.announce_queues($1)", INT8ARRAYOID);
 constinit pg::Statement reap_jobs("SELECT count(*) FROM prebuilds.reap_jobs(pg_catalog.clock_timestamp())");
-constinit pg::Statement keep_history("SELECT prebuilds.keep_house(pg_catalog.clock_timestamp())");
+// In batches so small that a pass that is due hardly waits.
+constinit pg::Statement keep_history("SELECT prebuilds.keep_house(pg_catalog.clock_timestamp(), 500)");
 
 constinit Oid my_database = InvalidOid;
 constinit Ending my_ending = Ending::failed;
