@@ -7,9 +7,9 @@ extern "C" {
 
 PG_MODULE_MAGIC;
 
-PGDLLEXPORT void _PG_init(void) noexcept;
+PGDLLEXPORT void _PG_init(void);
 
-void _PG_init(void) noexcept {
+void _PG_init(void) {
   prebuilds::pg::entry([] {
     prebuilds::pg::guc::define();
     // Loaded later, the functions work without a launcher; pg_upgrade wants nothing to run.

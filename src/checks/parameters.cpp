@@ -6,7 +6,7 @@ using namespace prebuilds;
 namespace {
 
 // A value for a message; of a long one only the beginning.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr int longest = 200;
   const int shown = pg_mbcliplen(text.data(), static_cast<int>(text.size()), longest);
   return "\"" + std::string(text.substr(0, shown)) + (shown < static_cast<int>(text.size()) ? "...\"" : "\"");
@@ -55,7 +55,7 @@ std::optional<std::string> option_problem(std::string_view value, const std::str
     if (option.text == nullptr) continue;
     const std::string_view text(option.text, static_cast<std::size_t>(option.length));
     if (text == value) return std::nullopt;
-    if (i < most_shown) allowed += (allowed.empty() ? "" : ", ") + quoted(text);
+    if (i < most_shown) allowed += (allowed.empty() ? "" : ", ") + in_quotes(text);
   }
   if (count > most_shown) allowed += ", ...";
   return what + " is not among its options " + allowed;
@@ -109,13 +109,13 @@ std::optional<std::string> regex_problem(std::string_view value, const std::stri
   Regex regex;
   if (const int code = regex.compile(pattern); code != REG_OKAY) {
     pg::check_for_interrupts();  // a cancel is reported by a code, too
-    return "its validation_regex " + quoted(pattern) + " is invalid: " + regex.message(code);
+    return "its validation_regex " + in_quotes(pattern) + " is invalid: " + regex.message(code);
   }
   const int code = regex.match(value);
   if (code == REG_OKAY) return std::nullopt;
-  if (code == REG_NOMATCH) return what + " does not match its validation_regex " + quoted(pattern);
+  if (code == REG_NOMATCH) return what + " does not match its validation_regex " + in_quotes(pattern);
   pg::check_for_interrupts();
-  return "its validation_regex " + quoted(pattern) + " failed: " + regex.message(code);
+  return "its validation_regex " + in_quotes(pattern) + " failed: " + regex.message(code);
 }
 
 }  // namespace
@@ -143,7 +143,7 @@ PGDLLEXPORT Datum prebuilds_parameter_problem(PG_FUNCTION_ARGS) {
       value = optional_text(2).value_or("");
       if (value->empty()) return result(std::nullopt);  // a default that says nothing
     }
-    const std::string what = (PG_ARGISNULL(0) ? "default value " : "value ") + quoted(*value);
+    const std::string what = (PG_ARGISNULL(0) ? "default value " : "value ") + in_quotes(*value);
     if (!PG_ARGISNULL(3)) {
       Jsonb *options = pg::call([&] { return PG_GETARG_JSONB_P(3); });
       if (auto problem = option_problem(*value, what, options)) return result(problem);

@@ -9,7 +9,7 @@ namespace prebuilds::core {
 
 namespace {
 
-std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+std::string in_quotes(std::string_view text) { return "\"" + std::string(text) + "\""; }
 
 std::string two_digits(int value) { return (value < 10 ? "0" : "") + std::to_string(value); }
 
@@ -29,7 +29,7 @@ Result<std::vector<CronRange>> usable_ranges(std::span<const Schedule> schedules
     if (schedule.desired_instances < 0 || schedule.desired_instances > max_instances) {
       return Error{.code = ErrorCode::invalid_parameter,
                    .message = "invalid desired_instances " + std::to_string(schedule.desired_instances) +
-                              " of schedule " + quoted(schedule.cron_expression),
+                              " of schedule " + in_quotes(schedule.cron_expression),
                    .detail = "A schedule has 0 to " + std::to_string(max_instances) + " instances."};
     }
     const auto range = parse_cron(schedule.cron_expression);
@@ -38,8 +38,8 @@ Result<std::vector<CronRange>> usable_ranges(std::span<const Schedule> schedules
     for (std::size_t i = 0; i < ranges.size(); ++i) {
       if (const auto shared = common_hour(ranges[i], *range)) {
         return Error{.code = ErrorCode::invalid_parameter,
-                     .message = "schedules " + quoted(schedules[i].cron_expression) + " and " +
-                                quoted(schedule.cron_expression) + " overlap",
+                     .message = "schedules " + in_quotes(schedules[i].cron_expression) + " and " +
+                                in_quotes(schedule.cron_expression) + " overlap",
                      .detail = "Both contain " + hour_text(*shared) + ".",
                      .hint = "The schedules of one preset must not share any minute."};
       }
@@ -66,7 +66,7 @@ Desired resolve_desired(int static_count, std::span<const Schedule> schedules, s
             .source = DesiredSource::static_count,
             .problem = "schedules are not used, the static count is: " + why};
   };
-  if (!civil_now) return fall_back(quoted(timezone) + " is not a time zone");
+  if (!civil_now) return fall_back(in_quotes(timezone) + " is not a time zone");
   const auto ranges = usable_ranges(schedules);
   if (!ranges) return fall_back(ranges.error().message);
 
