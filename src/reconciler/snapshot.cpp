@@ -57,15 +57,16 @@ constinit pg::Statement select_presets(R"sql(
          CASE WHEN NOT t.deleted AND t.deprecated = '' AND v.id = t.active_version_id
               THEN (SELECT pp.problem FROM prebuilds.preset_problems(v.id, p.id) pp ORDER BY pp.display_order, pp.name LIMIT 1)
          END,
-         CASE WHEN NOT EXISTS (SELECT FROM prebuilds.live_provisioners(o.id, t.provisioner, prebuilds.normalized_tags(v.tags), $3))
+         CASE WHEN NOT EXISTS (SELECT FROM prebuilds.live_provisioners(o.id, t.provisioner, wanted.tags, $3))
               THEN pg_catalog.format('no live provisioner of organization "%s" takes jobs for "%s" with tags %s',
-                                     o.name, t.provisioner, prebuilds.normalized_tags(v.tags))
+                                     o.name, t.provisioner, wanted.tags)
          END
     FROM pg_catalog.unnest($1) i (id)
    CROSS JOIN LATERAL (SELECT * FROM prebuilds.template_version_presets WHERE id = i.id LIMIT 1) p
    CROSS JOIN LATERAL (SELECT * FROM prebuilds.template_versions WHERE id = p.template_version_id LIMIT 1) v
    CROSS JOIN LATERAL (SELECT * FROM prebuilds.templates WHERE id = v.template_id LIMIT 1) t
    CROSS JOIN LATERAL (SELECT * FROM prebuilds.organizations WHERE id = t.organization_id LIMIT 1) o
+   CROSS JOIN LATERAL (SELECT prebuilds.normalized_tags(v.tags, 'c42fdf75-3097-471c-8c33-fb52454d81c0') AS tags) wanted
    CROSS JOIN LATERAL (
          SELECT pg_catalog.array_agg(ps.id ORDER BY ps.id) AS ids,
                 pg_catalog.array_agg(ps.cron_expression ORDER BY ps.id) AS cron_expressions,
