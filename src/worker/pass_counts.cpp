@@ -9,7 +9,8 @@ using reconciler::PassOutcome;
 void worker::count_pass(PassOutcome outcome) {
   if (!available()) return;
   with_shared([&](Shared &shared) {
-    if (Slot *slot = find_slot(shared, MyDatabaseId); slot != nullptr) slot->passes[static_cast<std::size_t>(outcome)]++;
+    if (Slot *slot = find_slot(shared, MyDatabaseId); slot != nullptr)
+      slot->passes[static_cast<std::size_t>(outcome)]++;
   });
 }
 

@@ -1,4 +1,5 @@
-// Counts passes since the server started, also those that write nothing; where there is no shared memory nothing does.
+// Counts passes since the server started, also those that write nothing; where there is no shared memory
+// nothing does.
 #pragma once
 
 #include "reconciler/pass.hpp"

@@ -103,6 +103,30 @@ sub sound
     is($node->safe_psql('postgres', 'SELECT * FROM check_invariants(true)'), '', "$name: the invariants hold");
     is($node->safe_psql('postgres', 'TABLE load.broken_answers'), '', "$name: every answer was true");
     is($node->safe_psql('postgres', 'TABLE load.overfull'), '', "$name: no pool had ever more than it desires");
+    is($node->safe_psql('postgres', <<'SQL'), '', "$name: counters are what happened");
+WITH shown AS (
+    SELECT regexp_replace(line, '\{.*', '') || coalesce(substring(line, ',type="\w+"'), '') AS metric,
+           sum(substring(line, ' (\S+)$')::numeric) AS amount
+      FROM string_to_table(prebuilds.metrics(NULL), E'\n') AS line WHERE line ~ '(_total|_count)\{' GROUP BY 1
+), builds AS (
+    SELECT b.build_number, b.transition, b.initiator_id = prebuilds.system_user_id() AS by_system, j.job_status,
+           j.input ->> 'prebuilt_workspace_stage' AS stage
+      FROM prebuilds.workspace_builds AS b JOIN prebuilds.provisioner_jobs AS j ON j.id = b.job_id
+), happened (metric, amount) AS (
+    SELECT 'coderd_prebuilt_workspaces_created_total', count(*) FROM builds WHERE build_number = 1 AND by_system
+    UNION ALL
+    SELECT 'coderd_prebuilt_workspaces_failed_total', count(*) FROM builds WHERE build_number = 1 AND by_system AND job_status = 'failed'
+    UNION ALL
+    SELECT 'coderd_workspace_creation_duration_seconds_count,type="prebuild"', count(*) FROM builds
+     WHERE build_number = 1 AND by_system AND job_status = 'succeeded'
+    UNION ALL
+    SELECT 'coderd_prebuilt_workspaces_claimed_total', count(*) FROM prebuilds.prebuild_events WHERE event_type = 'claim_succeeded'
+    UNION ALL
+    SELECT 'coderd_prebuilt_workspace_claim_wait_seconds_count', count(*) FROM builds WHERE stage = 'claim' AND job_status = 'succeeded'
+)
+SELECT h.metric, s.amount AS shown, h.amount AS happened
+  FROM happened AS h LEFT JOIN shown AS s USING (metric) WHERE coalesce(s.amount, 0) <> h.amount
+SQL
     return;
 }
 
