@@ -15,7 +15,7 @@ $primary->start;
 $primary->safe_psql('postgres', 'CREATE EXTENSION pg_prebuilds');
 my $preset = push_pool($primary, 'postgres', 'a', 3);
 ok(wait_for_pool($primary, 'postgres', $preset, 3), 'the primary fills its pool');
-$primary->safe_psql('postgres', q{SELECT prebuilds_register_provisioner('acme', 'p')});
+$primary->safe_psql('postgres', q{SELECT prebuilds_ensure_user('ann'), prebuilds_register_provisioner('acme', 'p')});
 my $held = $primary->safe_psql('postgres', q{SELECT job_id FROM prebuilds_acquire_job((SELECT id FROM prebuilds.provisioner_daemons))});
 
 $primary->backup('base');
@@ -30,6 +30,23 @@ like($stderr, qr/ERROR:  55000: no worker runs during recovery\n.*HINT:  It star
 is($standby->safe_psql('postgres', 'SELECT changed FROM prebuilds_worker_stop()'), 't', 'stop is remembered');
 $standby->restart;
 
+# ---- what people may ask a standby ----
+$primary->wait_for_catchup($standby);
+for my $question ('prebuilds_status()', 'prebuilds_plan()', 'prebuilds_org_status()', "prebuilds_find_preset('acme', 'a', 'small')")
+{
+    my $rows = "SELECT md5(string_agg(r::text, ',' ORDER BY r::text)) FROM $question AS r";
+    is($standby->safe_psql('postgres', $rows), $primary->safe_psql('postgres', $rows), "$question answers as on the primary");
+}
+is($standby->safe_psql('postgres', q{SELECT starting FROM prebuilds_status()}), '3', 'and not with nothing');
+for my $change (
+    'prebuilds_reconcile_all()', "prebuilds_reconcile_preset('$preset')", 'prebuilds_pause()',
+    "prebuilds_claim('$preset', (SELECT id FROM prebuilds.users WHERE username = 'ann'), 'mine')",
+    'prebuilds_acquire_job((SELECT id FROM prebuilds.provisioner_daemons))')
+{
+    (undef, undef, $stderr) = $standby->psql('postgres', "\\set VERBOSITY verbose\nSELECT $change");
+    like($stderr, qr/ERROR:  25006: cannot execute .* (in a read-only transaction|during recovery)/, "$change is refused");
+}
+
 # The last thing that the primary does is never seen by its own worker.
 $primary->safe_psql('postgres', q{SELECT prebuilds_worker_stop('fail-over')});
 set_desired($primary, 'postgres', $preset, 5);
@@ -42,5 +59,8 @@ ok(wait_for_pool($standby, 'postgres', $preset, 5), 'the promoted standby fills 
 cmp_ok(time - $promoted, '<', 2 * ($ENV{PG_TEST_TIMEOUT_DEFAULT} // 60) / 60, 'within two seconds');
 ok(wait_for_worker($standby, 'postgres'), 'it has a worker');
 is($standby->safe_psql('postgres', "SELECT job_status, worker_id IS NOT NULL FROM prebuilds.provisioner_jobs WHERE id = '$held'"), 'running|t', 'a job in flight keeps its owner');
+is( $standby->safe_psql('postgres', qq{SELECT prebuilds_complete_job('$held', (SELECT id FROM prebuilds.provisioner_daemons));
+        SELECT job_status FROM prebuilds.provisioner_jobs WHERE id = '$held'}),
+    "{}\nsucceeded", 'which completes it');
 $standby->stop;
 done_testing();
