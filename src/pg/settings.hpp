@@ -27,20 +27,22 @@ class ScopedSettings {
   int exceptions_ = std::uncaught_exceptions();
 };
 
-// For statements that run inside other people's sessions, as a SET clause on a function does it, but only when there
-// is something to run.
+// For statements that run inside other people's sessions, as a SET clause on a function does it, but only
+// when there is something to run.
 class StatementSettings : ScopedSettings {
  public:
   StatementSettings()
       : ScopedSettings({
             {"search_path", "pg_catalog, pg_temp"},
             {"jit", "off"},
-            // Plans are kept, and one that was made while a table was empty would scan it for every key once it is full.
+            // Plans are kept, and one that was made while a table was empty would scan it for every key once
+            // it is full.
             {"enable_seqscan", "off"},
         }) {}
 };
 
-// For what must not wait: error 55P03 as soon as PostgreSQL can tell that it would, which takes a millisecond.
+// For what must not wait: error 55P03 as soon as PostgreSQL can tell that it would, which takes a
+// millisecond.
 class WithoutWaiting : ScopedSettings {
  public:
   WithoutWaiting() : ScopedSettings({{"lock_timeout", "1"}}) {}

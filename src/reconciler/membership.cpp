@@ -81,8 +81,10 @@ bool somebody_is_at_it(const pg::SqlError &error) {
     case ERRCODE_LOCK_NOT_AVAILABLE:
     case ERRCODE_T_R_SERIALIZATION_FAILURE:
     case ERRCODE_T_R_DEADLOCK_DETECTED:
-    case ERRCODE_FOREIGN_KEY_VIOLATION: return true;
-    default: return false;
+    case ERRCODE_FOREIGN_KEY_VIOLATION:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -105,8 +107,8 @@ std::vector<MembershipChange> reconcile_membership(core::Instant now) {
   std::vector<MembershipChange> changes = incomplete();
   if (changes.empty()) return changes;
 
-  // In REPEATABLE READ a row that appears while its insert waits is an error, for all of ON CONFLICT DO NOTHING; under
-  // the next snapshot it is just there.
+  // In REPEATABLE READ a row that appears while its insert waits is an error, for all of ON CONFLICT DO
+  // NOTHING; under the next snapshot it is just there.
   constexpr int attempts = 10;
   for (int attempt = 1;; attempt++) {
     const auto error = pg::in_subtransaction([&] { insert_missing(changes, now); });

@@ -13,11 +13,12 @@ struct MembershipChange {
   bool group_member_added = false;
 };
 
-// Inserts what is missing, and tells what that was; one read when all is in place. What another session inserts at the
-// same time is no error: this one waits for it.
+// Inserts what is missing, and tells what that was; one read when all is in place. What another session
+// inserts at the same time is no error: this one waits for it.
 std::vector<MembershipChange> reconcile_membership(core::Instant now);
 
-// The same without waiting, for a pass. How many organizations were left to the next one, because somebody else is at it.
+// The same without waiting, for a pass. How many organizations were left to the next one, because somebody
+// else is at it.
 int reconcile_free_memberships(core::Instant now);
 
 }  // namespace prebuilds::reconciler
