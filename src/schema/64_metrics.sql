@@ -72,64 +72,65 @@ COMMENT ON VIEW prebuilds.metric_families IS
 
 -- Observations -----------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION prebuilds.observe_finished_build() RETURNS trigger
+-- One statement however many builds end at once: a pass may end thousands. The IS TRUE keeps the planner from making
+-- a join of the IN: a plan kept from a single row would be a nested loop over thousands.
+CREATE FUNCTION prebuilds.observe_finished_builds() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    job record;
-    build_template_id uuid;
-    build_preset_name text;
-    by_system constant boolean := NEW.initiator_id = prebuilds.system_user_id();
-    claim boolean;
-    first_start boolean;
 BEGIN
-    SELECT j.job_status, j.created_at, coalesce(j.started_at, j.created_at) AS started_at, j.completed_at,
-           j.input ->> 'prebuilt_workspace_stage' AS stage
-    INTO job FROM prebuilds.provisioner_jobs AS j WHERE j.id = NEW.job_id;
-    IF job.job_status NOT IN ('succeeded', 'failed') THEN
-        RETURN NULL;
-    END IF;
-    job.completed_at := coalesce(job.completed_at, clock_timestamp());
-    claim := NOT by_system AND job.stage IS NOT DISTINCT FROM 'claim';
-    first_start := NOT by_system AND NOT claim AND job.job_status = 'succeeded' AND NOT EXISTS (
-        SELECT FROM (SELECT b.job_id FROM prebuilds.workspace_builds AS b
-                     WHERE b.workspace_id = NEW.workspace_id AND b.build_number < NEW.build_number
-                       AND b.transition = 'start' OFFSET 0) AS b
-        CROSS JOIN LATERAL (SELECT FROM prebuilds.provisioner_jobs AS j
-                            WHERE j.id = b.job_id AND j.job_status = 'succeeded' LIMIT 1) AS j);
-    SELECT v.template_id INTO build_template_id
-    FROM prebuilds.template_versions AS v WHERE v.id = NEW.template_version_id;
-    SELECT p.name INTO build_preset_name
-    FROM prebuilds.template_version_presets AS p WHERE p.id = NEW.template_version_preset_id;
-
     INSERT INTO prebuilds.metric_observations
         (id, created_at, template_id, preset_name, metric, variant, seconds)
-    SELECT prebuilds.uuid_v7(job.completed_at), job.completed_at, build_template_id, coalesce(build_preset_name, ''),
-           o.metric, o.variant, greatest(extract(epoch FROM job.completed_at - o.since), 0)
-    FROM (VALUES
-        (job.job_status = 'failed' AND by_system AND NEW.build_number = 1,
-         'coderd_prebuilt_workspaces_failed_total', '', NULL),
-        (job.job_status = 'succeeded' AND NOT claim AND NEW.build_number = 1,
-         'coderd_workspace_creation_duration_seconds', CASE WHEN by_system THEN 'prebuild' ELSE 'regular' END,
-         job.started_at),
-        (first_start, 'coderd_workspace_creation_total', '', NULL),
-        (job.job_status = 'succeeded' AND claim,
-         'coderd_prebuilt_workspace_claim_duration_seconds', '', job.started_at),
-        (job.job_status = 'succeeded' AND claim,
-         'coderd_prebuilt_workspace_claim_wait_seconds', '', job.created_at)
+    SELECT prebuilds.uuid_v7(f.completed_at), f.completed_at, v.template_id, coalesce(p.name, ''), o.metric, o.variant,
+           greatest(extract(epoch FROM f.completed_at - o.since), 0)
+    FROM (
+        SELECT n.workspace_id, n.build_number, n.template_version_id, n.template_version_preset_id,
+               n.initiator_id = prebuilds.system_user_id() AS by_system,
+               n.initiator_id <> prebuilds.system_user_id() AND j.stage IS NOT DISTINCT FROM 'claim' AS claim,
+               j.job_status, j.created_at, coalesce(j.started_at, j.created_at) AS started_at,
+               coalesce(j.completed_at, clock_timestamp()) AS completed_at
+        FROM after AS n
+        CROSS JOIN LATERAL (SELECT oj.job_status, oj.created_at, oj.started_at, oj.completed_at,
+                                   oj.input ->> 'prebuilt_workspace_stage' AS stage
+                            FROM prebuilds.provisioner_jobs AS oj WHERE oj.id = n.job_id LIMIT 1) AS j
+        WHERE NOT n.open AND n.transition = 'start'
+          AND (n.id IN (SELECT b.id FROM before AS b WHERE b.open)) IS TRUE
+          AND j.job_status IN ('succeeded', 'failed')
+        OFFSET 0
+    ) AS f
+    CROSS JOIN LATERAL (SELECT ov.template_id FROM prebuilds.template_versions AS ov
+                        WHERE ov.id = f.template_version_id LIMIT 1) AS v
+    LEFT JOIN LATERAL (SELECT op.name FROM prebuilds.template_version_presets AS op
+                       WHERE op.id = f.template_version_preset_id LIMIT 1) AS p ON true
+    CROSS JOIN LATERAL (VALUES
+        (f.job_status = 'failed' AND f.by_system AND f.build_number = 1,
+         'coderd_prebuilt_workspaces_failed_total', '', NULL::timestamptz),
+        (f.job_status = 'succeeded' AND NOT f.claim AND f.build_number = 1,
+         'coderd_workspace_creation_duration_seconds', CASE WHEN f.by_system THEN 'prebuild' ELSE 'regular' END,
+         f.started_at),
+        (f.job_status = 'succeeded' AND NOT f.by_system AND NOT f.claim AND NOT EXISTS (
+             SELECT FROM (SELECT eb.job_id FROM prebuilds.workspace_builds AS eb
+                          WHERE eb.workspace_id = f.workspace_id AND eb.build_number < f.build_number
+                            AND eb.transition = 'start' OFFSET 0) AS earlier
+             CROSS JOIN LATERAL (SELECT FROM prebuilds.provisioner_jobs AS ej
+                                 WHERE ej.id = earlier.job_id AND ej.job_status = 'succeeded' LIMIT 1) AS done),
+         'coderd_workspace_creation_total', '', NULL),
+        (f.job_status = 'succeeded' AND f.claim,
+         'coderd_prebuilt_workspace_claim_duration_seconds', '', f.started_at),
+        (f.job_status = 'succeeded' AND f.claim,
+         'coderd_prebuilt_workspace_claim_wait_seconds', '', f.created_at)
     ) AS o (applies, metric, variant, since)
     WHERE o.applies;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION prebuilds.observe_finished_build() IS
-    'Adds to metric_observations what a start build that has ended tells: how long it took, or that it failed';
+COMMENT ON FUNCTION prebuilds.observe_finished_builds() IS
+    'Adds to metric_observations what the start builds that have ended tell: how long they took, or that they failed';
 
 -- Not on INSERT: a build that is stored when its job has ended already is history, loaded with its own totals.
 CREATE TRIGGER d_observe_finished AFTER UPDATE ON prebuilds.workspace_builds
-    FOR EACH ROW WHEN (OLD.open AND NOT NEW.open AND NEW.transition = 'start')
-    EXECUTE FUNCTION prebuilds.observe_finished_build();
+    REFERENCING OLD TABLE AS before NEW TABLE AS after
+    FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.observe_finished_builds();
 
 -- Inlined. Each LATERAL with LIMIT 1 is a fence: joined freely, the planner may hash all versions ever pushed.
 CREATE FUNCTION prebuilds.series_of(preset_id uuid) RETURNS TABLE (template_id uuid, preset_name text)
