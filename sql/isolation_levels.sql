@@ -95,15 +95,6 @@ SELECT presets_total, created, lock_acquired, paused FROM prebuilds_reconcile_al
 COMMIT PREPARED 'pass';
 SELECT presets_total, created, lock_acquired, paused FROM prebuilds_reconcile_all(fixture.noon());
 
--- No advisory lock of an application meets the pass's.
-SELECT count(*) FROM unnest('{0, 1, 77, 1886545250}'::int[]) x, unnest('{0, 1, 2, 77}'::int[]) y,
-       LATERAL (SELECT pg_advisory_lock(x::bigint), pg_advisory_lock(x, y)) l;
-BEGIN;
-SELECT lock_acquired FROM prebuilds_reconcile_all(fixture.noon());
-SELECT classid, objid, objsubid, mode FROM pg_locks WHERE locktype = 'advisory' AND objsubid NOT IN (1, 2);
-COMMIT;
-SELECT pg_advisory_unlock_all();
-
 SET client_min_messages = warning;
 DROP SCHEMA fixture CASCADE;
 DROP EXTENSION pg_prebuilds;

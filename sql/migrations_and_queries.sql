@@ -1,6 +1,12 @@
--- Statements such as Coder sends run as they are, with search_path = prebuilds.
+-- The schema: one version, to which there is nothing to upgrade yet; and statements such as Coder sends run as they are,
+-- with search_path = prebuilds.
 CREATE EXTENSION pg_prebuilds;
+SELECT e.extversion = a.default_version AS newest, n.nspname AS schema
+  FROM pg_extension e JOIN pg_available_extensions a ON a.name = e.extname JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_prebuilds';
+ALTER EXTENSION pg_prebuilds UPDATE;
+SELECT count(*) AS versions_without_a_path FROM pg_extension_update_paths('pg_prebuilds') WHERE path IS NULL;
 SET search_path = prebuilds;
+
 CREATE FUNCTION pg_temp.id(n int) RETURNS uuid LANGUAGE sql RETURN lpad(n::text, 32, '0')::uuid;
 INSERT INTO organizations (id, name) VALUES (pg_temp.id(1), 'acme');
 INSERT INTO users (id, username, email) VALUES (pg_temp.id(2), 'ann', 'ann@example.com');
@@ -11,6 +17,7 @@ INSERT INTO template_version_presets (id, template_version_id, name, desired_ins
 VALUES (pg_temp.id(6), pg_temp.id(4), 'small', 2, NULL), (pg_temp.id(7), pg_temp.id(5), 'small', 2, 7200);
 INSERT INTO template_version_preset_parameters (template_version_preset_id, name, value)
 VALUES (pg_temp.id(7), 'region', 'eu'), (pg_temp.id(7), 'size', 's');
+
 -- A prebuild for each line: workspace 10 + n, its build's job 20 + n.
 CREATE TEMP TABLE wanted (n int, preset int, transition workspace_transition, started bool, completed bool, error text, ready bool);
 INSERT INTO wanted VALUES (0, 7, 'start', true, true, NULL, true),      -- running, ready
@@ -32,6 +39,7 @@ INSERT INTO workspace_resources (id, job_id, transition, type, name)
 SELECT pg_temp.id(40 + n), pg_temp.id(20 + n), transition, 'vm', 'main' FROM wanted WHERE completed;
 INSERT INTO workspace_agents (resource_id, name, lifecycle_state)
 SELECT pg_temp.id(40 + n), 'main', CASE WHEN ready THEN 'ready' ELSE 'starting' END::workspace_agent_lifecycle_state FROM wanted WHERE completed;
+
 -- Presets with prebuilds, and what they want.
 SELECT t.name AS template_name, o.name AS organization_name, tv.name AS template_version_name,
        tv.id = t.active_version_id AS using_active_version, p.desired_instances, p.scheduling_timezone,
@@ -42,11 +50,6 @@ SELECT t.name AS template_name, o.name AS organization_name, tv.name AS template
   JOIN organizations o ON o.id = t.organization_id
  WHERE p.desired_instances IS NOT NULL AND (t.id = NULL::uuid OR NULL::uuid IS NULL)
  ORDER BY tv.name;
- template_name | organization_name | template_version_name | using_active_version | desired_instances | scheduling_timezone | ttl  | prebuild_status | deleted | deprecated | last_invalidated_at 
----------------+-------------------+-----------------------+----------------------+-------------------+---------------------+------+-----------------+---------+------------+---------------------
- web           | acme              | v1                    | f                    |                 2 |                     |      | healthy         | f       | f          | 
- web           | acme              | v2                    | t                    |                 2 |                     | 7200 | healthy         | f       | f          | 
-(2 rows)
 
 -- Running prebuilds.
 SELECT p.name, b.template_version_id, p.current_preset_id, p.ready, p.created_at
@@ -54,12 +57,6 @@ SELECT p.name, b.template_version_id, p.current_preset_id, p.ready, p.created_at
   JOIN workspace_latest_builds b ON b.workspace_id = p.id
  WHERE b.transition = 'start'::workspace_transition AND b.job_status = 'succeeded'::provisioner_job_status
  ORDER BY p.id;
-    name    |         template_version_id          |          current_preset_id           | ready |          created_at          
-------------+--------------------------------------+--------------------------------------+-------+------------------------------
- prebuild-0 | 00000000-0000-0000-0000-000000000005 | 00000000-0000-0000-0000-000000000007 | t     | Mon Jun 02 01:00:00 2025 PDT
- prebuild-1 | 00000000-0000-0000-0000-000000000005 | 00000000-0000-0000-0000-000000000007 | f     | Mon Jun 02 01:00:00 2025 PDT
- prebuild-4 | 00000000-0000-0000-0000-000000000004 | 00000000-0000-0000-0000-000000000006 | t     | Mon Jun 02 01:00:00 2025 PDT
-(3 rows)
 
 -- What is on its way.
 SELECT b.template_version_id, b.transition, count(b.transition)::int AS count, b.template_version_preset_id AS preset_id
@@ -70,11 +67,6 @@ SELECT b.template_version_id, b.transition, count(b.transition)::int AS count, b
  WHERE j.job_status IN ('pending'::provisioner_job_status, 'running'::provisioner_job_status)
  GROUP BY b.template_version_id, b.transition, b.template_version_preset_id
  ORDER BY 1, 2;
-         template_version_id          | transition | count |              preset_id               
---------------------------------------+------------+-------+--------------------------------------
- 00000000-0000-0000-0000-000000000005 | start      |     1 | 00000000-0000-0000-0000-000000000007
- 00000000-0000-0000-0000-000000000005 | delete     |     1 | 00000000-0000-0000-0000-000000000007
-(2 rows)
 
 -- Pending and of no active version.
 SELECT pb.workspace_id, count(*)
@@ -85,10 +77,6 @@ SELECT pb.workspace_id, count(*)
  WHERE pb.template_version_id != t.active_version_id AND pb.build_number = 1 AND pb.transition = 'start'
    AND j.job_status = 'pending' AND j.worker_id IS NULL AND j.canceled_at IS NULL AND j.completed_at IS NULL
  GROUP BY pb.workspace_id;
-             workspace_id             | count 
---------------------------------------+-------
- 00000000-0000-0000-0000-000000000015 |     1
-(1 row)
 
 -- Failures of the newest builds of each preset.
 WITH ranked AS (
@@ -101,10 +89,6 @@ WITH ranked AS (
 )
 SELECT preset_id, count(*) FILTER (WHERE job_status = 'failed' AND created_at >= '2025-06-01Z'::timestamptz)::int AS num_failed
   FROM ranked GROUP BY preset_id HAVING bool_or(rn <= desired_instances AND job_status = 'failed');
-              preset_id               | num_failed 
---------------------------------------+------------
- 00000000-0000-0000-0000-000000000007 |          1
-(1 row)
 
 -- The preset that fits parameters best.
 WITH given AS (SELECT * FROM unnest(ARRAY['region', 'size', 'extra']::text[], ARRAY['eu', 's', 'x']::text[]) AS g (name, value))
@@ -114,10 +98,6 @@ SELECT p.id, count(*) AS matched
   LEFT JOIN given ON given.name = pp.name AND given.value = pp.value
  WHERE p.template_version_id = pg_temp.id(5)
  GROUP BY p.id HAVING count(*) = count(given.name) ORDER BY 2 DESC LIMIT 1;
-                  id                  | matched 
---------------------------------------+---------
- 00000000-0000-0000-0000-000000000007 |       2
-(1 row)
 
 -- Whether an organization is ready for prebuilds.
 SELECT o.name, om.user_id IS NOT NULL AS has_prebuild_user, g.id AS prebuilds_group_id, gm.user_id IS NOT NULL AS has_prebuild_user_in_group
@@ -128,10 +108,6 @@ SELECT o.name, om.user_id IS NOT NULL AS has_prebuild_user, g.id AS prebuilds_gr
  WHERE EXISTS (SELECT FROM templates t JOIN template_versions v ON v.template_id = t.id
                  JOIN template_version_presets p ON p.template_version_id = v.id
                 WHERE t.organization_id = o.id AND p.desired_instances IS NOT NULL);
- name | has_prebuild_user | prebuilds_group_id | has_prebuild_user_in_group 
-------+-------------------+--------------------+----------------------------
- acme | f                 |                    | f
-(1 row)
 
 -- A claim: the lock on the view is a lock on the workspace.
 BEGIN;
@@ -144,37 +120,17 @@ UPDATE workspaces w
                    AND p.current_preset_id = pg_temp.id(7) AND p.ready AND NOT t.deleted
                  LIMIT 1 FOR UPDATE OF p SKIP LOCKED)
 RETURNING w.id, w.name;
-                  id                  | name 
---------------------------------------+------
- 00000000-0000-0000-0000-000000000010 | mine
-(1 row)
-
 ROLLBACK;
 BEGIN;
 SELECT name FROM workspace_prebuilds p WHERE p.id = pg_temp.id(11) FOR UPDATE OF p SKIP LOCKED;
-    name    
-------------
- prebuild-1
-(1 row)
-
 SELECT name, xmax = pg_current_xact_id()::xid AS locked FROM workspaces WHERE id IN (pg_temp.id(11), pg_temp.id(12)) ORDER BY id;
-    name    | locked 
-------------+--------
- prebuild-1 | t
- prebuild-2 | f
-(2 rows)
-
 ROLLBACK;
+
 -- A job, its build and the build's parameters, written plainly.
 INSERT INTO provisioner_jobs (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input, tags)
 VALUES (pg_temp.id(50), now(), now(), pg_temp.id(1), pg_temp.id(2), 'terraform', 'workspace_build',
         '{"workspace_build_id": "00000000-0000-0000-0000-000000000051"}', '{"scope": "organization", "owner": ""}')
 RETURNING job_status;
- job_status 
-------------
- pending
-(1 row)
-
 INSERT INTO workspace_builds (id, created_at, updated_at, workspace_id, template_version_id, build_number, transition, initiator_id,
                               job_id, provisioner_state, deadline, max_deadline, reason, template_version_preset_id)
 VALUES (pg_temp.id(51), now(), now(), pg_temp.id(10), pg_temp.id(5), 2, 'stop', pg_temp.id(2), pg_temp.id(50), '\x00',
@@ -182,10 +138,6 @@ VALUES (pg_temp.id(51), now(), now(), pg_temp.id(10), pg_temp.id(5), 2, 'stop', 
 INSERT INTO workspace_build_parameters (workspace_build_id, name, value)
 SELECT pg_temp.id(51), unnest(ARRAY['region', 'size']), unnest(ARRAY['eu', 's']);
 UPDATE provisioner_jobs SET updated_at = now(), canceled_at = now(), completed_at = now() WHERE id = pg_temp.id(50) RETURNING job_status;
- job_status 
-------------
- canceled
-(1 row)
 
 DROP TABLE wanted;
 RESET search_path;
