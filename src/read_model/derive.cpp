@@ -51,6 +51,13 @@ constinit pg::Statement delete_rows(R"sql(
 )sql",
                                     UUIDARRAYOID);
 
+constinit pg::Statement remove_rows(R"sql(
+  DELETE FROM prebuilds.live_prebuilds
+   WHERE workspace_id = ANY ($1)
+  RETURNING preset_id
+)sql",
+                                    UUIDARRAYOID);
+
 constinit pg::Statement rows_that_differ(R"sql(
   SELECT coalesce(l.workspace_id, d.workspace_id)
     FROM prebuilds.live_prebuilds l
@@ -73,7 +80,8 @@ void derive(const std::vector<core::Uuid> &workspaces) {
       const core::Uuid workspace = row.uuid();
       locked.emplace(workspace, row.optional_uuid());
     });
-    write_rows.run({workspaces}).each([&](pg::Row &row) {
+    const pg::Rows written = write_rows.run({workspaces});
+    written.each([&](pg::Row &row) {
       const core::Uuid workspace = row.uuid();
       const bool updated = row.boolean();
       const auto preset = row.optional_uuid();
@@ -84,8 +92,14 @@ void derive(const std::vector<core::Uuid> &workspaces) {
       if (!taken) note(preset);  // a job that a provisioner takes leaves the pool as it is
       if (before != locked.end() && before->second != preset) note(before->second);
     });
-    if (!locked.empty()) delete_rows.run({workspaces}).each([](pg::Row &row) { note(row.optional_uuid()); });
+    // What was written has a definition: hardly ever is there anything to delete.
+    if (!locked.empty() && written.count() < workspaces.size())
+      delete_rows.run({workspaces}).each([](pg::Row &row) { note(row.optional_uuid()); });
   }
+}
+
+void remove(const std::vector<core::Uuid> &workspaces) {
+  remove_rows.run({workspaces}).each([](pg::Row &row) { note(row.optional_uuid()); });
 }
 
 int rebuild() {

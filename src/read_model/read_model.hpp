@@ -10,6 +10,9 @@ namespace prebuilds::read_model {
 // a new statement, so that of two sessions that change one prebuild the later one sees what the earlier one did.
 void derive(const std::vector<core::Uuid> &workspaces);
 
+// Removes the rows of workspaces that the prebuilds user does not own any more, as a claim does: nothing to derive.
+void remove(const std::vector<core::Uuid> &workspaces);
+
 // Derives every row that differs from its definition; how many did. In step with the triggers there are none.
 int rebuild();
 

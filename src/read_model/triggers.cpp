@@ -37,19 +37,35 @@ std::vector<Change> &noted() {
   return changes;
 }
 
-// The live prebuild that the change concerns, if any.
-std::optional<core::Uuid> concerned(const Change &change) {
+// Live prebuilds that changed, and those that are none any more.
+struct Concerned {
+  std::vector<core::Uuid> changed;
+  std::vector<core::Uuid> claimed;
+};
+
+void find_concerned(const Change &change, Concerned &concerned) {
+  std::optional<core::Uuid> workspace;
   switch (change.key) {
     case Key::workspace:
-      if (workspace_owner.find(change.id) == system_user || live_by_workspace.find(change.id)) return change.id;
-      return std::nullopt;
+      if (workspace_owner.find(change.id) == system_user) {
+        concerned.changed.push_back(change.id);
+      } else if (live_by_workspace.find(change.id)) {
+        concerned.claimed.push_back(change.id);
+      }
+      return;
     case Key::job:
-      return live_by_job.find(change.id);
+      workspace = live_by_job.find(change.id);
+      break;
     case Key::resource:
-      if (const auto job = resource_job.find(change.id)) return live_by_job.find(*job);
-      return std::nullopt;
+      if (const auto job = resource_job.find(change.id)) workspace = live_by_job.find(*job);
+      break;
   }
-  return std::nullopt;
+  if (workspace) concerned.changed.push_back(*workspace);
+}
+
+void remove_duplicates(std::vector<core::Uuid> &ids) {
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
 }
 
 // The trigger's arguments: kind of key, column that holds it.
@@ -71,8 +87,12 @@ PG_FUNCTION_INFO_V1(prebuilds_read_model_rebuild);
 PGDLLEXPORT Datum prebuilds_read_model_note(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     TriggerData *trigger = pg::trigger_data(fcinfo);
-    noted().push_back(change_of(trigger, trigger->tg_trigslot));
-    if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)) noted().push_back(change_of(trigger, trigger->tg_newslot));
+    const Change before = change_of(trigger, trigger->tg_trigslot);
+    noted().push_back(before);
+    if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)) {
+      const Change after = change_of(trigger, trigger->tg_newslot);
+      if (after.id != before.id) noted().push_back(after);
+    }
     return PointerGetDatum(nullptr);
   });
 }
@@ -88,20 +108,18 @@ PGDLLEXPORT Datum prebuilds_read_model_maintain(PG_FUNCTION_ARGS) {
       CommandCounterIncrement();  // the statement's own rows
       PushActiveSnapshot(GetLatestSnapshot());
     });
-    std::vector<core::Uuid> workspaces;
-    for (const Change &change : changes) {
-      if (const auto workspace = concerned(change)) workspaces.push_back(*workspace);
-    }
+    Concerned concerned;
+    for (const Change &change : changes) find_concerned(change, concerned);
     pg::call([] { PopActiveSnapshot(); });
+    if (concerned.changed.empty() && concerned.claimed.empty()) return PointerGetDatum(nullptr);
 
-    if (!workspaces.empty()) {
-      std::sort(workspaces.begin(), workspaces.end());
-      workspaces.erase(std::unique(workspaces.begin(), workspaces.end()), workspaces.end());
-      const pg::OwnerScope owner(trigger->tg_relation);
-      const pg::StatementSettings settings;
-      const pg::SpiSession session;
-      read_model::derive(workspaces);
-    }
+    remove_duplicates(concerned.changed);
+    remove_duplicates(concerned.claimed);
+    const pg::OwnerScope owner(trigger->tg_relation);
+    const pg::StatementSettings settings;
+    const pg::SpiSession session;
+    if (!concerned.claimed.empty()) read_model::remove(concerned.claimed);
+    if (!concerned.changed.empty()) read_model::derive(concerned.changed);
     return PointerGetDatum(nullptr);
   });
 }
