@@ -112,7 +112,7 @@ COMMENT ON FUNCTION prebuilds.post_jobs() IS 'Adds the queues of the noted jobs 
 
 CREATE TRIGGER b_note_new_job AFTER INSERT ON prebuilds.provisioner_jobs
     FOR EACH ROW EXECUTE FUNCTION prebuilds.note_job();
-CREATE TRIGGER b_note_moved_job AFTER UPDATE ON prebuilds.provisioner_jobs
+CREATE TRIGGER b_note_moved_job AFTER UPDATE OF queue_key ON prebuilds.provisioner_jobs
     FOR EACH ROW WHEN (OLD.queue_key IS DISTINCT FROM NEW.queue_key)
     EXECUTE FUNCTION prebuilds.note_job();
 CREATE TRIGGER c_post_jobs AFTER INSERT OR UPDATE ON prebuilds.provisioner_jobs

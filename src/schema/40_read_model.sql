@@ -107,7 +107,8 @@ COMMENT ON FUNCTION prebuilds.rebuild_live_prebuilds() IS
     'returns how many did';
 
 -- The triggers. Row triggers note the key of what changed, where it can matter; the statement trigger derives the
--- prebuilds concerned, all at once. ENABLE ALWAYS: a replicated row counts as well.
+-- prebuilds concerned, all at once. ENABLE ALWAYS: a replicated row counts as well. UPDATE OF, although the condition
+-- says it again: PostgreSQL reads conditions anew for each statement, which costs as much as writing a row.
 CREATE FUNCTION prebuilds.read_model_note() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'prebuilds_read_model_note';
 CREATE FUNCTION prebuilds.read_model_maintain() RETURNS trigger
@@ -134,7 +135,10 @@ CREATE TRIGGER c_read_model_maintain AFTER UPDATE OF owner_id, deleted, created_
 
 CREATE TRIGGER b_read_model_insert AFTER INSERT OR DELETE ON prebuilds.workspace_builds
     FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('workspace', 'workspace_id');
-CREATE TRIGGER b_read_model_update AFTER UPDATE ON prebuilds.workspace_builds
+CREATE TRIGGER b_read_model_update
+    AFTER UPDATE OF workspace_id, template_version_id, build_number, transition, initiator_id, job_id,
+                    template_version_preset_id, created_at, id
+    ON prebuilds.workspace_builds
     FOR EACH ROW
     WHEN ((OLD.workspace_id, OLD.template_version_id, OLD.build_number, OLD.transition, OLD.initiator_id, OLD.job_id,
            OLD.template_version_preset_id, OLD.created_at, OLD.id)
@@ -146,7 +150,7 @@ CREATE TRIGGER c_read_model_maintain AFTER INSERT OR UPDATE OR DELETE ON prebuil
     FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.read_model_maintain();
 
 -- A new job has no build yet, or one in the same statement: the build's trigger reads it.
-CREATE TRIGGER b_read_model_update AFTER UPDATE ON prebuilds.provisioner_jobs
+CREATE TRIGGER b_read_model_update AFTER UPDATE OF job_status, completed_at, worker_id ON prebuilds.provisioner_jobs
     FOR EACH ROW
     WHEN ((OLD.job_status, OLD.completed_at, OLD.worker_id IS NULL)
           IS DISTINCT FROM (NEW.job_status, NEW.completed_at, NEW.worker_id IS NULL))
@@ -157,7 +161,7 @@ CREATE TRIGGER c_read_model_maintain AFTER UPDATE ON prebuilds.provisioner_jobs
 -- A resource alone makes nothing ready; taken away, its agents go with it.
 CREATE TRIGGER b_read_model_delete AFTER DELETE ON prebuilds.workspace_resources
     FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('job', 'job_id');
-CREATE TRIGGER b_read_model_update AFTER UPDATE ON prebuilds.workspace_resources
+CREATE TRIGGER b_read_model_update AFTER UPDATE OF job_id ON prebuilds.workspace_resources
     FOR EACH ROW WHEN (OLD.job_id <> NEW.job_id)
     EXECUTE FUNCTION prebuilds.read_model_note('job', 'job_id');
 CREATE TRIGGER c_read_model_maintain AFTER UPDATE OR DELETE ON prebuilds.workspace_resources
@@ -165,7 +169,8 @@ CREATE TRIGGER c_read_model_maintain AFTER UPDATE OR DELETE ON prebuilds.workspa
 
 CREATE TRIGGER b_read_model_insert AFTER INSERT OR DELETE ON prebuilds.workspace_agents
     FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('resource', 'resource_id');
-CREATE TRIGGER b_read_model_update AFTER UPDATE ON prebuilds.workspace_agents
+CREATE TRIGGER b_read_model_update AFTER UPDATE OF resource_id, lifecycle_state, deleted, parent_id
+    ON prebuilds.workspace_agents
     FOR EACH ROW
     WHEN ((OLD.resource_id, OLD.lifecycle_state = 'ready', OLD.deleted, OLD.parent_id IS NULL)
           IS DISTINCT FROM (NEW.resource_id, NEW.lifecycle_state = 'ready', NEW.deleted, NEW.parent_id IS NULL))
