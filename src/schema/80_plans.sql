@@ -1,6 +1,7 @@
 -- Sessions keep plans, and one that was made while a table was empty or had no statistics would scan it for every key
--- once it is full. Our functions look rows up by key: they never scan a table that has an index for it, and no
--- statement of theirs is long enough to be worth compiling.
+-- once it is full. Our functions look rows up by key: they never scan a table that has an index for it, no statement
+-- of theirs is long enough to be worth compiling, and one plan is good for any key; left to itself PostgreSQL plans some
+-- of them anew for each call, which takes longer than to run them.
 DO $$
 DECLARE
     name pg_catalog.regprocedure;
@@ -17,6 +18,7 @@ BEGIN
     LOOP
         EXECUTE pg_catalog.format('ALTER FUNCTION %s SET enable_seqscan = off', name);
         EXECUTE pg_catalog.format('ALTER FUNCTION %s SET jit = off', name);
+        EXECUTE pg_catalog.format('ALTER FUNCTION %s SET plan_cache_mode = force_generic_plan', name);
     END LOOP;
 END
 $$;
