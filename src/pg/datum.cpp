@@ -97,9 +97,20 @@ Datum to_array(std::span<const std::int64_t> values) {
                    [](std::int64_t value) { return Int64GetDatum(value); });
 }
 
+// Drawn in blocks: for a few bytes the way into the generator and back takes longer than the bytes. A process never
+// goes on with what its parent drew.
 void fill_random(std::span<std::uint8_t> bytes) {
-  if (!call([&] { return pg_strong_random(bytes.data(), bytes.size()); }))
-    throw SqlError(ERRCODE_INTERNAL_ERROR, "could not generate random values");
+  static constinit std::array<std::uint8_t, 1024> block{};
+  static constinit std::size_t used = block.size();
+  static constinit pid_t drawn_by = 0;
+  if (drawn_by != MyProcPid || block.size() - used < bytes.size()) {
+    if (bytes.size() > block.size() || !call([] { return pg_strong_random(block.data(), block.size()); }))
+      throw SqlError(ERRCODE_INTERNAL_ERROR, "could not generate random values");
+    drawn_by = MyProcPid;
+    used = 0;
+  }
+  std::copy_n(block.begin() + used, bytes.size(), bytes.begin());
+  used += bytes.size();
 }
 
 core::Uuid make_uuid_v7(core::Instant now) {
