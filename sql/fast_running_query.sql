@@ -156,8 +156,14 @@ ANALYZE;
 \c
 CALL plans.round('statistics');
 
--- Four times the history. The first pass notices that triggers were off, and derives everything anew.
+-- Four times the history, and versions. The first pass notices that triggers were off, and derives everything anew.
 CALL bench.add_history(3, 2, 1800, 900, batch => 2);
+INSERT INTO prebuilds.template_versions (id, template_id, organization_id, name)
+SELECT bench.version(t, v), bench.id('template', t), bench.organization(), 'v' || v
+  FROM generate_series(3, 200) AS v, generate_series(1, 3) AS t;
+INSERT INTO prebuilds.template_version_presets (id, template_version_id, name, desired_instances)
+SELECT bench.preset(t, v), bench.version(t, v), 'preset', 5
+  FROM generate_series(3, 200) AS v, generate_series(1, 3) AS t;
 SELECT created, deleted, canceled, errors FROM prebuilds_reconcile_all();
 CALL plans.round('more history');
 \c

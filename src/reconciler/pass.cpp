@@ -49,7 +49,7 @@ WorkerTurn locked_pass(const std::optional<std::vector<core::Uuid>> &presets, co
   const worker::Unnoted unnoted;
   const int busy_organizations = reconcile_free_memberships(now);
 
-  const Need need = presets ? Need{*presets, std::nullopt} : presets_in_need(now);
+  const Need need = presets_in_need(presets, now);
   const Plan plan = plan_presets(need.presets, now);
   turn.next_due = need.next_expiry;
   for (const core::PresetPlan &each : plan.plans) {

@@ -10,10 +10,27 @@ namespace prebuilds::reconciler {
 
 namespace {
 
-// A preset with schedules has a zone, and what it desires is core's to say. The last row has no preset: it tells when
-// the next prebuild expires, at the earliest: a workspace from near the end of time must not overflow the sum.
+// Of the presets $2, or of all. A preset with schedules has a zone, and what it desires is core's to say. The last row
+// has no preset: it tells when the next prebuild expires, at the earliest: a workspace from near the end of time must
+// not overflow the sum.
 constinit pg::Statement select_presets_in_need(R"sql(
-  WITH pool AS MATERIALIZED (
+  WITH active AS (
+       SELECT * FROM prebuilds.active_presets WHERE $2 IS NULL
+        UNION ALL
+       SELECT p.*
+         FROM pg_catalog.unnest($2) i (id)
+        CROSS JOIN LATERAL (SELECT * FROM prebuilds.template_version_presets WHERE id = i.id LIMIT 1) p
+        CROSS JOIN LATERAL (SELECT * FROM prebuilds.template_versions WHERE id = p.template_version_id LIMIT 1) v
+        CROSS JOIN LATERAL (SELECT * FROM prebuilds.templates WHERE id = v.template_id LIMIT 1) t
+        WHERE p.desired_instances IS NOT NULL
+          AND t.active_version_id = v.id
+          AND NOT t.deleted
+          AND t.deprecated = ''),
+       counted AS (
+       SELECT * FROM prebuilds.pools WHERE $2 IS NULL
+        UNION ALL
+       SELECT * FROM prebuilds.pools WHERE preset_id = ANY ($2)),
+       pool AS MATERIALIZED (
        SELECT coalesce(a.id, l.preset_id) AS preset_id,
               CASE WHEN a.invalidate_after_secs > 0
                    THEN l.oldest_running + pg_catalog.make_interval(
@@ -26,8 +43,8 @@ constinit pg::Statement select_presets_in_need(R"sql(
                      OR l.failed_starts > 0
                      OR l.oldest_running < a.last_invalidated_at
               END AS in_need
-         FROM prebuilds.active_presets a
-         FULL JOIN prebuilds.pools l ON l.preset_id = a.id)
+         FROM active a
+         FULL JOIN counted l ON l.preset_id = a.id)
   SELECT p.preset_id, NULL::timestamptz
     FROM pool p
    WHERE p.in_need OR p.expires_at < $1
@@ -35,7 +52,7 @@ constinit pg::Statement select_presets_in_need(R"sql(
   SELECT NULL, min(p.expires_at) FILTER (WHERE p.expires_at >= $1)
     FROM pool p
 )sql",
-                                               TIMESTAMPTZOID);
+                                               TIMESTAMPTZOID, UUIDARRAYOID);
 
 constinit pg::Statement select_presets_to_show(R"sql(
   SELECT a.id FROM prebuilds.active_presets a
@@ -231,9 +248,9 @@ void fill_failure_bases(std::vector<Loaded> &loaded) {
 
 }  // namespace
 
-Need presets_in_need(core::Instant now) {
+Need presets_in_need(const std::optional<std::vector<core::Uuid>> &presets, core::Instant now) {
   Need need;
-  select_presets_in_need.read({now}).each([&](pg::Row &row) {
+  select_presets_in_need.read({now, presets}).each([&](pg::Row &row) {
     if (const auto preset = row.optional_uuid()) {
       need.presets.push_back(*preset);
     } else {

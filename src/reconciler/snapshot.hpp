@@ -9,12 +9,13 @@ namespace prebuilds::reconciler {
 struct Need {
   // Presets that may need something: a superset of those that core cannot skip.
   std::vector<core::Uuid> presets;
-  // When the next prebuild of any other preset expires.
+  // When the next prebuild of any other one expires.
   std::optional<core::Instant> next_expiry;
 };
 
-// What a full sweep looks at, found by counts: the prebuilds of presets in balance are not read one by one.
-Need presets_in_need(core::Instant now);
+// Of these presets, or of all: what a pass has to look at, found by counts. The prebuilds of presets in balance are not
+// read one by one.
+Need presets_in_need(const std::optional<std::vector<core::Uuid>> &presets, core::Instant now);
 
 // Every prebuild configuration that is active or has a live prebuild.
 std::vector<core::Uuid> presets_to_show();

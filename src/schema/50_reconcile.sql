@@ -4,24 +4,25 @@ CREATE VIEW prebuilds.active_presets AS
 SELECT p.*
   FROM prebuilds.templates AS t
  CROSS JOIN LATERAL (
-       SELECT v.id
-         FROM prebuilds.template_versions AS v
-        WHERE v.id = t.active_version_id
-          AND v.template_id = t.id
-        LIMIT 1) AS v
+       SELECT lv.id, lv.template_id
+         FROM prebuilds.template_versions AS lv
+        WHERE lv.id = t.active_version_id
+       OFFSET 0) AS v
  CROSS JOIN LATERAL (
        SELECT lp.*
          FROM prebuilds.template_version_presets AS lp
         WHERE lp.template_version_id = v.id
           AND lp.desired_instances IS NOT NULL
        OFFSET 0) AS p
- WHERE NOT t.deleted
+ WHERE v.template_id = t.id
+   AND NOT t.deleted
    AND t.deprecated = '';
 COMMENT ON VIEW prebuilds.active_presets IS
     'Prebuild configurations of active versions of templates that are neither deleted nor deprecated: found from the '
     'templates, so that old versions cost nothing';
 
--- All of the read model, in the order of the table: the fence keeps the planner from walking an index instead.
+-- Where all pools are asked for, the condition on ctid lets PostgreSQL read the table from one end to the other although
+-- sequential scans are switched off: those count as so expensive that it could not tell good plans around one from bad.
 CREATE VIEW prebuilds.pools AS
 SELECT l.preset_id,
        count(*) FILTER (WHERE l.transition = 'start' AND l.job_status = 'succeeded') AS running,
@@ -30,8 +31,9 @@ SELECT l.preset_id,
                           AND l.system_initiated AND NOT l.worker_assigned) AS pending,
        count(*) FILTER (WHERE l.transition = 'start' AND l.job_status = 'failed') AS failed_starts,
        min(l.created_at) FILTER (WHERE l.transition = 'start' AND l.job_status = 'succeeded') AS oldest_running
-  FROM (SELECT * FROM prebuilds.live_prebuilds OFFSET 0) AS l
+  FROM prebuilds.live_prebuilds AS l
  WHERE l.preset_id IS NOT NULL
+   AND l.ctid >= '(0,0)'
  GROUP BY l.preset_id;
 COMMENT ON VIEW prebuilds.pools IS 'Live prebuilds by preset; pending = not yet picked up by a provisioner';
 
