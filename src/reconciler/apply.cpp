@@ -1,6 +1,7 @@
 #include "reconciler/apply.hpp"
 
 #include "pg/gucs.hpp"
+#include "pg/settings.hpp"
 #include "pg/transaction.hpp"
 
 namespace prebuilds::reconciler {
@@ -404,7 +405,8 @@ bool is_conflict(const pg::SqlError &error) {
     case ERRCODE_T_R_SERIALIZATION_FAILURE:
     case ERRCODE_T_R_DEADLOCK_DETECTED:
     case ERRCODE_UNIQUE_VIOLATION:
-    case ERRCODE_FOREIGN_KEY_VIOLATION: return true;
+    case ERRCODE_FOREIGN_KEY_VIOLATION:
+    case ERRCODE_LOCK_NOT_AVAILABLE: return true;
     default: return false;
   }
 }
@@ -419,18 +421,19 @@ void add(Applied &sum, Applied &&part) {
   sum.pending_jobs.insert(sum.pending_jobs.end(), part.pending_jobs.begin(), part.pending_jobs.end());
 }
 
-// All presets in one subtransaction; if that fails, again in halves, until what fails stands alone. A table that
-// somebody has locked for longer than lock_timeout is no preset's fault, and each half would wait as long again.
-void run_step(const Step &step, std::span<const Work> works, core::Instant now, Applied &sum) {
+// All presets in one subtransaction; if that fails, again in halves, until what fails stands alone. A lock that was
+// waited for once, as long as lock_timeout allows, is not waited for again by every half and every later step.
+void run_step(const Step &step, std::span<const Work> works, core::Instant now, Applied &sum,
+              std::optional<pg::WithoutWaiting> &patience_is_over) {
   if (works.empty()) return;
   Applied part;
   const auto error = pg::in_subtransaction([&] { part = step.apply(works, now); });
   if (!error) return add(sum, std::move(part));
-  if (error->sqlstate == ERRCODE_LOCK_NOT_AVAILABLE) throw *error;
+  if (error->sqlstate == ERRCODE_LOCK_NOT_AVAILABLE && !patience_is_over) patience_is_over.emplace();
 
   if (works.size() > 1) {
-    run_step(step, works.first(works.size() / 2), now, sum);
-    run_step(step, works.subspan(works.size() / 2), now, sum);
+    run_step(step, works.first(works.size() / 2), now, sum, patience_is_over);
+    run_step(step, works.subspan(works.size() / 2), now, sum, patience_is_over);
   } else if (is_conflict(*error)) {
     sum.conflicts += total(works);
   } else {
@@ -442,6 +445,7 @@ void run_step(const Step &step, std::span<const Work> works, core::Instant now, 
 
 Applied apply_plans(std::span<const core::PresetPlan> plans, core::Instant now) {
   Applied sum;
+  std::optional<pg::WithoutWaiting> patience_is_over;
   const auto works_of = [&](core::ActionKind kind) {
     std::set<core::Uuid> left_out;
     for (const PresetFailure &failure : sum.failures) left_out.insert(failure.preset);
@@ -461,7 +465,7 @@ Applied apply_plans(std::span<const core::PresetPlan> plans, core::Instant now) 
   for (const Step &step : {Step{core::ActionKind::cancel_pending, cancel_pending},
                            Step{core::ActionKind::delete_prebuilds, delete_running},
                            Step{core::ActionKind::create, create}})
-    run_step(step, works_of(step.action), now, sum);
+    run_step(step, works_of(step.action), now, sum, patience_is_over);
   return sum;
 }
 
