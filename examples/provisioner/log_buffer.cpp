@@ -5,8 +5,8 @@
 namespace {
 
 // What comes faster than it can be sent, or while the server is away, waits here; what exceeds this is lost.
-constexpr std::size_t max_unsent = 256 * 1024;
-constexpr std::size_t max_line = 8 * 1024;
+constexpr std::size_t max_unsent = 262'144;
+constexpr std::size_t max_line = 8'192;
 constexpr std::string_view lost_lines = "[output lost: it came faster than it could be sent]";
 
 // Length of the valid UTF-8 character that `text` begins with; 0 when there is none.

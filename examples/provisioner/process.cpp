@@ -96,7 +96,7 @@ std::string Process::read_output() {
   std::string output;
   char buffer[16384];
   // Bounded, so that a command that never stops writing cannot keep us from everything else.
-  while (output_.number() >= 0 && output.size() < 1024 * 1024) {
+  while (output_.number() >= 0 && output.size() < 1'048'576) {
     const ssize_t size = read(output_.number(), buffer, sizeof buffer);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && errno == EAGAIN) break;
