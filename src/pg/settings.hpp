@@ -10,9 +10,10 @@ class ScopedSettings {
  public:
   ScopedSettings(std::initializer_list<std::pair<const char *, const char *>> settings)
       : level_(call([] { return NewGUCNestLevel(); })) {
-    for (const auto &[name, value] : settings) {
+    for (const auto &setting : settings) {
       call([&] {
-        return set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+        return set_config_option(setting.first, setting.second, PGC_USERSET, PGC_S_SESSION,
+                                 GUC_ACTION_SAVE, true, 0, false);
       });
     }
   }
