@@ -38,6 +38,14 @@ UPDATE workspaces SET created_at = '-infinity' WHERE id = fixture.id('r');
 SELECT created, deleted FROM prebuilds_reconcile_all(fixture.noon());
 ROLLBACK;
 
+-- So far away nothing has expired, nothing is overdue, and nothing overflows.
+BEGIN;
+CALL fixture.person('bob');
+SELECT prebuilds_claim(fixture.id('p'), fixture.id('bob'), 'early', as_of => '4714-11-24 00:00 BC') = fixture.id('r') AS claimed;
+ROLLBACK;
+SELECT count(*) FROM prebuilds_reap_jobs('4714-11-24 00:00 BC');
+SELECT count(*) FROM prebuilds_reap_jobs('294276-12-31 23:59:59.999999');
+
 -- All that is written carries it; NULL is now.
 CREATE FUNCTION fixture.rows_of_another_instant(as_of timestamptz) RETURNS TABLE (table_name name, rows bigint) LANGUAGE plpgsql AS $$
 BEGIN

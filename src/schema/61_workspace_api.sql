@@ -50,7 +50,9 @@ CREATE FUNCTION prebuilds.oldest_unexpired(last_invalidated_at timestamptz, ttl_
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN coalesce(
         greatest(last_invalidated_at,
-                 CASE WHEN ttl_seconds > 0 THEN now OPERATOR(pg_catalog.-) pg_catalog.make_interval(secs => ttl_seconds)
+                 -- Earlier the difference may be out of range.
+                 CASE WHEN ttl_seconds > 0 AND now OPERATOR(pg_catalog.>) '4000-01-01 00:00:00+00 BC'::pg_catalog.timestamptz
+                      THEN now OPERATOR(pg_catalog.-) pg_catalog.make_interval(secs => ttl_seconds)
                  END),
         '-infinity'::pg_catalog.timestamptz);
 COMMENT ON FUNCTION prebuilds.oldest_unexpired(timestamptz, integer, timestamptz) IS
@@ -639,9 +641,9 @@ BEGIN
         PERFORM prebuilds.refuse_null('preset_id');
     ELSIF older_than IS NULL THEN
         PERFORM prebuilds.refuse_null('older_than');
-    ELSIF NOT isfinite(older_than) OR older_than < interval '0' THEN
+    ELSIF NOT isfinite(older_than) OR older_than NOT BETWEEN interval '0' AND interval '100 years' THEN
         RAISE EXCEPTION 'older_than % is out of range', older_than
-            USING ERRCODE = '22023', HINT = 'Pass the least age of a failure; 0 means every failure.';
+            USING ERRCODE = '22023', HINT = 'Pass the least age of a failure, 0 (every failure) to 100 years.';
     END IF;
     PERFORM FROM prebuilds.template_version_presets AS p WHERE p.id = preset_id;
     IF NOT FOUND THEN
@@ -675,7 +677,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.prebuilds_delete_failed(uuid, interval) IS
     'Starts a delete build for every prebuild of a preset whose latest build failed or was canceled at least older_than '
     'ago, and returns those workspaces, oldest first; a delete that failed is tried again. Errors: 22023 (NULL, '
-    'negative age), P0002 (unknown preset)';
+    'out of range), P0002 (unknown preset)';
 
 -- Notifications ----------------------------------------------------------------------------------------------------
 

@@ -491,6 +491,7 @@ AS $$
 DECLARE
     resource record;
     agent record;
+    cost numeric;
 BEGIN
     IF resources IS NULL THEN
         PERFORM prebuilds.refuse_null('resources');
@@ -519,6 +520,11 @@ BEGIN
             PERFORM prebuilds.check_metadata(agent.value, agent.path);
         END LOOP;
     END LOOP;
+    SELECT sum((e.value ->> 'daily_cost')::numeric) INTO cost FROM jsonb_array_elements(resources) AS e;
+    IF cost > 2147483647 THEN
+        PERFORM prebuilds.refuse_input('resources', format('daily costs add up to %s', cost),
+                                       'Together they may be 2147483647 at most.');
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION prebuilds.check_resources(jsonb) IS
@@ -739,8 +745,9 @@ AS $$
 DECLARE
     hang_timeout constant text := prebuilds.setting('job_hang_timeout');
     pending_timeout constant text := prebuilds.setting('job_pending_timeout');
-    silent_since constant timestamptz := now - hang_timeout::interval;
-    pending_since constant timestamptz := now - pending_timeout::interval;
+    -- At the beginning of time there is nothing to reap.
+    silent_since constant timestamptz := greatest(now, '4000-01-01 00:00:00+00 BC') - hang_timeout::interval;
+    pending_since constant timestamptz := greatest(now, '4000-01-01 00:00:00+00 BC') - pending_timeout::interval;
     overdue record;
     build_workspace_id uuid;
 BEGIN

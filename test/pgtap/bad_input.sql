@@ -44,6 +44,7 @@ INSERT INTO bad_calls VALUES
     ($$delete_failed(?)$$, 'P0002'),
     ($$delete_failed(:preset, NULL)$$, '22023'),
     ($$delete_failed(:preset, '-1 hour')$$, '22023'),
+    ($$delete_failed(:preset, '178000000 years')$$, '22023'),
 
     -- templates
     ($$push_template(NULL, 't', 'v', '[]')$$, '22023'),
@@ -179,6 +180,7 @@ INSERT INTO bad_calls VALUES
     ($$complete_job(:job, :daemon, resources => '[{"type": "vm", "name": "a", "agents": [{}]}]')$$, '22023'),
     ($$complete_job(:job, :daemon, resources => '[{"type": "vm", "name": "a", "daily_cost": -1}]')$$, '22023'),
     ($$complete_job(:job, :daemon, resources => NULL)$$, '22023'),
+    ($$complete_job(:job, :daemon, resources => '[{"type": "vm", "name": "a", "daily_cost": 1e9}, {"type": "vm", "name": "b", "daily_cost": 1e9}, {"type": "vm", "name": "c", "daily_cost": 1e9}]')$$, '22023'),
     ($$fail_job(NULL, :daemon, 'error')$$, '22023'),
     ($$fail_job(?, :daemon, 'error')$$, 'P0002'),
     ($$fail_job(:job, :daemon, NULL)$$, '22023'),
