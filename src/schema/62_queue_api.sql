@@ -384,7 +384,7 @@ BEGIN
     FOR n IN 1 .. max_jobs LOOP
         taken := prebuilds.take_job(daemon, now);
         EXIT WHEN taken IS NULL;
-        -- Joins of one row each, by unique keys.
+        -- Joins of one row each, by unique keys. LIMIT keeps the planner from merging with a table that is small today.
         RETURN QUERY
             SELECT j.id, j.type::text, w.id, w.name, u.id, u.username, b.transition::text, b.build_number,
                    CASE WHEN j.input ->> 'prebuilt_workspace_stage' IN ('create', 'claim')
@@ -396,10 +396,11 @@ BEGIN
             FROM prebuilds.provisioner_jobs AS j
             JOIN prebuilds.organizations AS o ON o.id = j.organization_id
             LEFT JOIN prebuilds.workspace_builds AS b ON b.job_id = j.id
-            LEFT JOIN prebuilds.workspaces AS w ON w.id = b.workspace_id
-            LEFT JOIN prebuilds.users AS u ON u.id = w.owner_id
-            LEFT JOIN prebuilds.template_versions AS v ON v.id = b.template_version_id
-            LEFT JOIN prebuilds.templates AS t ON t.id = v.template_id
+            LEFT JOIN LATERAL (SELECT * FROM prebuilds.workspaces AS f WHERE f.id = b.workspace_id LIMIT 1) AS w ON true
+            LEFT JOIN LATERAL (SELECT * FROM prebuilds.users AS f WHERE f.id = w.owner_id LIMIT 1) AS u ON true
+            LEFT JOIN LATERAL (SELECT * FROM prebuilds.template_versions AS f WHERE f.id = b.template_version_id
+                               LIMIT 1) AS v ON true
+            LEFT JOIN LATERAL (SELECT * FROM prebuilds.templates AS f WHERE f.id = v.template_id LIMIT 1) AS t ON true
             WHERE j.id = taken;
     END LOOP;
 END
