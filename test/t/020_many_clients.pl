@@ -60,7 +60,11 @@ FROM (SELECT b.workspace_id FROM prebuilds.workspace_builds b JOIN prebuilds.pro
 UNION ALL
 SELECT 'claimed and then deleted by a pass', count(*)
 FROM prebuilds.workspace_builds b JOIN prebuilds.workspaces w ON w.id = b.workspace_id
-WHERE w.owner_id <> prebuilds.system_user_id() AND b.build_number > 1 AND b.initiator_id = prebuilds.system_user_id()
+WHERE w.owner_id <> prebuilds.system_user_id() AND b.initiator_id = prebuilds.system_user_id()
+  -- A delete that a person canceled, and started the prebuild again, may well come before the claim.
+  AND EXISTS (SELECT FROM prebuilds.workspace_builds c JOIN prebuilds.provisioner_jobs cj ON cj.id = c.job_id
+              WHERE c.workspace_id = b.workspace_id AND c.build_number < b.build_number
+                AND cj.input ->> 'prebuilt_workspace_stage' = 'claim')
 UNION ALL
 SELECT 'claimed on its way out', count(*)
 FROM prebuilds.workspace_builds b JOIN prebuilds.provisioner_jobs j ON j.id = b.job_id
