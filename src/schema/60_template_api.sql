@@ -532,13 +532,8 @@ BEGIN
     IF NOT changed THEN
         RETURN;
     END IF;
-    -- A claim that is under way makes a prebuild somebody's workspace: wait for it, and only then look, in a
-    -- statement that sees what it did.
-    PERFORM FROM prebuilds.live_prebuilds AS l JOIN prebuilds.workspaces AS w ON w.id = l.workspace_id
-    WHERE w.template_id = template.id
-    ORDER BY l.workspace_id FOR UPDATE OF l;
-    SELECT count(*) INTO people FROM prebuilds.workspaces AS w
-    WHERE w.template_id = template.id AND NOT w.deleted AND w.owner_id <> prebuilds.system_user_id();
+    -- A claim that is under way makes a prebuild somebody's workspace: this waits for it.
+    people := prebuilds.workspaces_in_the_way(template.id);
     IF people > 0 THEN
         RAISE EXCEPTION 'template "%" has workspaces', template.name
             USING ERRCODE = '55000', DETAIL = format('%s workspaces of people exist.', people),
@@ -550,7 +545,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.prebuilds_delete_template(uuid) IS
     'Marks a template deleted; its name is free again, and the next passes delete its prebuilds. Waits for claims under '
     'way, at most lock_timeout. Returns false if it was deleted already. Errors: 22023 NULL, P0002 unknown, 55000 people '
-    'have workspaces of it, 55P03 lock_timeout';
+    'have workspaces of it, 55P03 lock_timeout, 40001 in REPEATABLE READ and above';
 
 CREATE FUNCTION @extschema@.prebuilds_invalidate(template_id uuid, as_of timestamptz DEFAULT NULL)
     RETURNS TABLE (template_name text, template_version_name text, preset_name text)

@@ -270,7 +270,7 @@ BEGIN
         SELECT t.default_ttl INTO template FROM prebuilds.templates AS t
         WHERE t.id = version.template_id AND t.active_version_id = preset.template_version_id
           AND NOT t.deleted AND t.deprecated = '';
-        active := FOUND;
+        active := FOUND AND NOT prebuilds.deleted_meanwhile(version.template_id);
         EXIT WHEN NOT active OR workspace_id IS NOT NULL;
 
         -- The row that is locked carries what makes it claimable, so that PostgreSQL checks it again once it is locked.
