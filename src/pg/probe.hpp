@@ -1,5 +1,5 @@
-// One row by the key of a unique index on a uuid or bigint column, read without SPI: about a microsecond, for triggers
-// that must tell whether a row concerns us at all.
+// One row by the key of a unique index on a uuid or bigint column, or any row by the first column of one on several. Read
+// without SPI: about a microsecond, for triggers that must tell whether a row concerns us at all.
 #pragma once
 
 #include "pg/datum.hpp"

@@ -1,5 +1,10 @@
-// Triggers that keep prebuilds.job_queues, the dictionary of queues (a row per queue_key that any job ever had), and
-// announce new jobs.
+// Triggers that keep prebuilds.job_queues, the dictionary of queues (every queue_key that any job ever had), and announce
+// new jobs.
+//
+// The first job of a queue must not wait for another session that has posted one too and not committed yet: that may be
+// anybody's long transaction, a pass waits for nothing, and two that post to several queues would deadlock. No unique
+// index can tell that such a queue is there already without waiting to see whether it stays. So each transaction that sees
+// none adds a row of its own, readers do not mind several, and housekeeping merges them.
 #include <unordered_map>
 #include <vector>
 
@@ -43,14 +48,13 @@ std::vector<std::int64_t> queue_keys(const Jobs &jobs) {
   return result;
 }
 
-// In order of the key: two sessions that add the same queues must not wait for each other.
 constinit pg::Statement add_queues(R"sql(
   INSERT INTO prebuilds.job_queues (queue_key, organization_id, provisioner, owner, tags)
   SELECT j.queue_key, j.organization_id, j.provisioner, t.tags ->> 'owner', t.tags
     FROM prebuilds.provisioner_jobs AS j
    CROSS JOIN LATERAL (SELECT prebuilds.normalized_tags(j.tags) AS tags) AS t
    WHERE j.id = ANY ($1)
-   ORDER BY j.queue_key
+     AND NOT EXISTS (SELECT FROM prebuilds.job_queues AS q WHERE q.queue_key = j.queue_key)
   ON CONFLICT DO NOTHING
 )sql",
                                    UUIDARRAYOID);
@@ -93,7 +97,7 @@ PGDLLEXPORT Datum prebuilds_post_jobs(PG_FUNCTION_ARGS) {
     const pg::OwnerScope owner(trigger->tg_relation);
     const pg::StatementSettings settings;
     const pg::SpiSession session;
-    // Under a snapshot of its own: in REPEATABLE READ a queue that another session has just added would be an error.
+    // On the latest snapshot: in REPEATABLE READ the row trigger missed a queue that has been added since.
     if (!notes.of_unknown_queues.empty()) add_queues.run({ids(notes.of_unknown_queues)});
     if (!announced) announce.run({queue_keys(notes.pending)});
     return PointerGetDatum(nullptr);

@@ -85,18 +85,24 @@ COMMENT ON COLUMN prebuilds.provisioner_daemons.owner_role IS
     'NULL = nobody''s yet, the first role to register it';
 
 CREATE TABLE prebuilds.job_queues (
-    queue_key       bigint  PRIMARY KEY,
+    queue_key       bigint  NOT NULL,
+    added_by        xid8    NOT NULL DEFAULT pg_current_xact_id(),
     organization_id uuid    NOT NULL REFERENCES prebuilds.organizations ON DELETE CASCADE,
     provisioner     text    NOT NULL,
     owner           text    NOT NULL,
-    tags            jsonb   NOT NULL
+    tags            jsonb   NOT NULL,
+    -- Were the queue_key alone the key, a session that posts a job of a new queue would wait for the transactions of
+    -- others that do the same.
+    PRIMARY KEY (queue_key, added_by)
 );
 -- A daemon without tags of its own serves none but jobs without: it need not walk the tags of all others.
 CREATE INDEX job_queues_organization_id_idx ON prebuilds.job_queues
     (organization_id, owner,
      (CASE WHEN tags = '{"scope": "organization", "owner": ""}'::jsonb THEN 1 ELSE 0 END));
 COMMENT ON TABLE prebuilds.job_queues IS
-    'Derived: one row per queue_key ever seen, so that a daemon finds its queues without looking at jobs';
+    'Derived: the queues ever seen, so that a daemon finds its own without looking at jobs. A row per queue_key, or more '
+    'until merge_job_queues(), where transactions added it that did not see each other: readers do not count rows';
+COMMENT ON COLUMN prebuilds.job_queues.added_by IS 'The transaction that added the row';
 COMMENT ON COLUMN prebuilds.job_queues.owner IS 'The owner tag, which a daemon''s own must equal';
 COMMENT ON COLUMN prebuilds.job_queues.tags IS 'Normalised tags of its jobs; several keys may have the same, where jobs were written with others';
 

@@ -77,14 +77,26 @@ BEGIN
         LIMIT 1
     ) AS j
     CROSS JOIN LATERAL (SELECT prebuilds.normalized_tags(j.tags) AS tags) AS t
-    WHERE NOT EXISTS (SELECT FROM prebuilds.job_queues AS q WHERE q.queue_key = p.queue_key)
-    ON CONFLICT DO NOTHING;
+    WHERE NOT EXISTS (SELECT FROM prebuilds.job_queues AS q WHERE q.queue_key = p.queue_key);
     GET DIAGNOSTICS added = ROW_COUNT;
     RETURN added;
 END
 $$;
 COMMENT ON FUNCTION prebuilds.rebuild_job_queues() IS
     'Adds the queues of pending jobs that were loaded with triggers off; returns how many were missing';
+
+CREATE FUNCTION prebuilds.merge_job_queues() RETURNS void
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    -- Whatever else goes on, the row that was added first stays: each other one is deleted by somebody who sees it.
+    DELETE FROM prebuilds.job_queues AS q
+    USING (SELECT m.queue_key, min(m.added_by) AS first FROM prebuilds.job_queues AS m
+           GROUP BY m.queue_key HAVING count(*) > 1) AS several
+    WHERE q.queue_key = several.queue_key AND q.added_by > several.first
+$$;
+COMMENT ON FUNCTION prebuilds.merge_job_queues() IS
+    'Leaves one row of each queue that several transactions added at the same time';
 
 -- Daemons ----------------------------------------------------------------------------------------------------------
 

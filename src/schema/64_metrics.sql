@@ -467,10 +467,12 @@ BEGIN
     IF prebuilds.held() THEN
         RETURN false;
     END IF;
+    PERFORM prebuilds.merge_job_queues();
     folded := prebuilds.fold_metrics(max_rows);
     RETURN prebuilds.prune_history(now, max_rows) >= max_rows OR folded >= max_rows;
 END
 $$;
 COMMENT ON FUNCTION prebuilds.keep_house(timestamptz, integer) IS
     'Brings metric_totals up to date and deletes history that is not to be kept, in one batch; true = call it again, '
-    'there is more. The worker does it every minute. Nothing happens while the database is held';
+    'there is more; and merges the rows of queues. The worker does it every minute. Nothing happens while the database is '
+    'held';
