@@ -67,4 +67,12 @@ WITH r AS (
 INSERT INTO prebuilds.workspace_agents (resource_id, name, lifecycle_state) SELECT id, 'main', 'ready' FROM r;
 SELECT pg_temp.claimable(:'small', :'ann') AS started_again;
 
+-- An earlier build of it that somebody has reopened: two at once may not be.
+UPDATE prebuilds.provisioner_jobs SET completed_at = NULL WHERE id = :'stop';
+SELECT pg_temp.claimable(:'small', :'ann') AS earlier_build_open;
+SELECT pg_temp.prebuild(:'small', 'prebuild-2', '1 hour') AS prebuild_2 \gset
+SELECT prebuilds_claim(:'small', :'ann', 'mine', build => false) = :'prebuild_2' AS next_one_is_claimed;
+UPDATE prebuilds.provisioner_jobs SET completed_at = now() WHERE id = :'stop';
+SELECT pg_temp.claimable(:'small', :'bob') AS ended;
+
 DROP EXTENSION pg_prebuilds;

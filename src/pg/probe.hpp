@@ -1,11 +1,13 @@
-// One row by the key of a unique index on a uuid or bigint column, or any row by the first column of one on several. Read
-// without SPI: about a microsecond, for triggers that must tell whether a row concerns us at all.
+// Single rows by an index, read without SPI in about a microsecond: for triggers that must tell whether a row concerns
+// us at all, and for lists of which many have to be looked at.
 #pragma once
 
+#include "core/low_water_mark.hpp"
 #include "pg/datum.hpp"
 
 namespace prebuilds::pg {
 
+// On a uuid or bigint column; or any row by the first column of one on several.
 class UniqueIndex {
  public:
   // Names within schema prebuilds. `column` is the uuid column that find() returns.
@@ -22,6 +24,25 @@ class UniqueIndex {
   const char *table_;
   const char *index_;
   const char *column_;
+};
+
+// On (what makes a list, created_at, id), of the rows that are in a list.
+class ListIndex {
+ public:
+  // Names within schema prebuilds. `id` is the uuid column that is the index's last.
+  constexpr ListIndex(const char *table, const char *index, const char *id)
+      : table_(table), index_(index), id_(id) {}
+
+  // The first row of a list from a place on, under the active snapshot.
+  std::optional<core::Place> first(const core::Uuid &key, const core::Place &from) const;
+  std::optional<core::Place> first(std::int64_t key, int second_key, const core::Place &from) const;
+
+ private:
+  std::optional<core::Place> first(std::span<ScanKeyData> list, const core::Place &from) const;
+
+  const char *table_;
+  const char *index_;
+  const char *id_;
 };
 
 }  // namespace prebuilds::pg

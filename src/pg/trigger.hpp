@@ -28,6 +28,9 @@ inline bool column_is_null(TriggerData *trigger, TupleTableSlot *row, const char
 inline core::Uuid uuid_column(TriggerData *trigger, TupleTableSlot *row, const char *name) {
   return to_uuid(column(trigger, row, name));
 }
+inline core::Instant instant_column(TriggerData *trigger, TupleTableSlot *row, const char *name) {
+  return to_instant(DatumGetTimestampTz(column(trigger, row, name)));
+}
 inline std::int64_t bigint_column(TriggerData *trigger, TupleTableSlot *row, const char *name) {
   return DatumGetInt64(column(trigger, row, name));
 }

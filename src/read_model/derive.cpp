@@ -1,5 +1,6 @@
 #include <map>
 
+#include "marks/marks.hpp"
 #include "pg/spi.hpp"
 #include "read_model/read_model.hpp"
 #include "worker/wakeup.hpp"
@@ -39,7 +40,8 @@ constinit pg::Statement write_rows(R"sql(
          worker_assigned = excluded.worker_assigned,
          ready = excluded.ready
    WHERE l.* IS DISTINCT FROM excluded.*
-  RETURNING l.workspace_id, l.xmax <> 0 AS updated, l.preset_id, l.job_status = 'running' AS taken
+  RETURNING l.workspace_id, l.xmax <> 0 AS updated, l.preset_id, l.job_status = 'running' AS taken,
+            l.transition = 'start' AND l.job_status = 'succeeded' AND l.ready AS claimable, l.created_at
 )sql",
                                    UUIDARRAYOID);
 
@@ -86,6 +88,8 @@ void derive(const std::vector<core::Uuid> &workspaces) {
       const bool updated = row.boolean();
       const auto preset = row.optional_uuid();
       const bool taken = row.boolean();
+      const bool claimable = row.boolean();
+      if (preset && claimable) marks::added(marks::pool(*preset), {row.instant(), workspace});
       const auto before = locked.find(workspace);
       // Another session inserted this row after we looked: what we wrote over it may be older than what it saw.
       if (updated && before == locked.end()) again = true;

@@ -8,11 +8,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "marks/marks.hpp"
 #include "pg/owner.hpp"
 #include "pg/probe.hpp"
 #include "pg/settings.hpp"
 #include "pg/spi.hpp"
 #include "pg/trigger.hpp"
+#include "read_model/read_model.hpp"
 #include "worker/wakeup.hpp"
 
 using namespace prebuilds;
@@ -66,6 +68,16 @@ constinit pg::Statement announce(R"sql(
 
 }  // namespace
 
+void read_model::note_if_pending(TriggerData *trigger, TupleTableSlot *row) {
+  for (const char *end : {"started_at", "completed_at", "canceled_at"})
+    if (!pg::column_is_null(trigger, row, end)) return;
+  const std::int64_t queue = pg::bigint_column(trigger, row, "queue_key");
+  const core::Uuid job = pg::uuid_column(trigger, row, "id");
+  noted().pending.insert_or_assign(queue, job);
+  const bool of_prebuilds_user = pg::uuid_column(trigger, row, "initiator_id") == core::system_user;
+  marks::added(marks::queue(queue, of_prebuilds_user), {pg::instant_column(trigger, row, "created_at"), job});
+}
+
 extern "C" {
 
 PG_FUNCTION_INFO_V1(prebuilds_note_job);
@@ -79,8 +91,7 @@ PGDLLEXPORT Datum prebuilds_note_job(PG_FUNCTION_ARGS) {
     const std::int64_t queue = pg::bigint_column(trigger, row, "queue_key");
     const core::Uuid job = pg::uuid_column(trigger, row, "id");
     if (!known_queues.find(queue)) noted().of_unknown_queues.insert_or_assign(queue, job);
-    if (pg::column_is_null(trigger, row, "started_at") && pg::column_is_null(trigger, row, "completed_at"))
-      noted().pending.insert_or_assign(queue, job);
+    read_model::note_if_pending(trigger, row);
     return PointerGetDatum(nullptr);
   });
 }

@@ -16,6 +16,10 @@ void remove(const std::vector<core::Uuid> &workspaces);
 // Derives every row that differs from its definition; how many did. In step with the triggers there are none.
 int rebuild();
 
+// For a row trigger on provisioner_jobs: if the job is pending, announces it at the end of the statement, and says that
+// it is in its queue.
+void note_if_pending(TriggerData *trigger, TupleTableSlot *row);
+
 // Everything that triggers derive, read model, open flags and queues, if they have been off since the last time.
 void repair_after_triggers_were_off();
 

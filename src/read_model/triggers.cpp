@@ -28,8 +28,6 @@ constexpr pg::UniqueIndex live_by_workspace("live_prebuilds", "live_prebuilds_pk
 constexpr pg::UniqueIndex live_by_job("live_prebuilds", "live_prebuilds_job_id_key", "workspace_id");
 constexpr pg::UniqueIndex resource_job("workspace_resources", "workspace_resources_pkey", "job_id");
 
-constexpr core::Uuid system_user{{0xc4, 0x2f, 0xdf, 0x75, 0x30, 0x97, 0x47, 0x1c, 0x8c, 0x33, 0xfb, 0x52, 0x45, 0x4d, 0x81, 0xc0}};
-
 // What the row triggers of the running statements noted. A statement that fails leaves its notes to the next
 // one: to derive a row once too often is harmless.
 std::vector<Change> &noted() {
@@ -47,7 +45,7 @@ void find_concerned(const Change &change, Concerned &concerned) {
   std::optional<core::Uuid> workspace;
   switch (change.key) {
     case Key::workspace:
-      if (workspace_owner.find(change.id) == system_user) {
+      if (workspace_owner.find(change.id) == core::system_user) {
         concerned.changed.push_back(change.id);
       } else if (live_by_workspace.find(change.id)) {
         concerned.claimed.push_back(change.id);
@@ -92,6 +90,9 @@ PGDLLEXPORT Datum prebuilds_read_model_note(PG_FUNCTION_ARGS) {
     if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)) {
       const Change after = change_of(trigger, trigger->tg_newslot);
       if (after.id != before.id) noted().push_back(after);
+      // The row is the job itself, whose status has changed: it may be pending again.
+      if (after.key == Key::job && std::string_view(trigger->tg_trigger->tgargs[1]) == "id")
+        read_model::note_if_pending(trigger, trigger->tg_newslot);
     }
     return PointerGetDatum(nullptr);
   });

@@ -1,6 +1,7 @@
 #include "reconciler/pass.hpp"
 
 #include "core/due.hpp"
+#include "marks/marks.hpp"
 #include "pg/gucs.hpp"
 #include "pg/settings.hpp"
 #include "read_model/read_model.hpp"
@@ -88,6 +89,7 @@ PassStats pass_in_transaction(const std::optional<core::Uuid> &preset, core::Ins
   }
 
   read_model::repair_after_triggers_were_off();
+  marks::forget_all();
   pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
   stats = locked_pass(preset ? std::optional(std::vector{*preset}) : std::nullopt, begin, now).stats;
   pg::call([] { PopActiveSnapshot(); });
@@ -112,6 +114,7 @@ WorkerTurn worker_pass(std::span<const core::Uuid> presets) {
   if (presets.empty()) {
     read_model::repair_after_triggers_were_off();
     read_model::verify_some(prebuilds_verified_per_sweep);
+    marks::forget_all();
     pop_snapshot();
     push_snapshot();  // the same one, which now sees the repaired rows too
     turn = locked_pass(std::nullopt, now, now);

@@ -118,8 +118,9 @@ COMMENT ON FUNCTION prebuilds.post_jobs() IS 'Adds the queues of the noted jobs 
 
 CREATE TRIGGER b_note_new_job AFTER INSERT ON prebuilds.provisioner_jobs
     FOR EACH ROW EXECUTE FUNCTION prebuilds.note_job();
-CREATE TRIGGER b_note_moved_job AFTER UPDATE OF queue_key ON prebuilds.provisioner_jobs
-    FOR EACH ROW WHEN (OLD.queue_key IS DISTINCT FROM NEW.queue_key)
+CREATE TRIGGER b_note_moved_job AFTER UPDATE OF queue_key, initiator_id, created_at, id ON prebuilds.provisioner_jobs
+    FOR EACH ROW WHEN ((OLD.queue_key, OLD.initiator_id, OLD.created_at, OLD.id)
+                       IS DISTINCT FROM (NEW.queue_key, NEW.initiator_id, NEW.created_at, NEW.id))
     EXECUTE FUNCTION prebuilds.note_job();
 CREATE TRIGGER c_post_jobs AFTER INSERT OR UPDATE ON prebuilds.provisioner_jobs
     FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.post_jobs();

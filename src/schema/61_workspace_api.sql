@@ -256,6 +256,7 @@ DECLARE
     version record;
     template record;
     active boolean;
+    head record;
     candidate record;
     tried uuid[] := '{}';
 BEGIN
@@ -273,12 +274,17 @@ BEGIN
         active := FOUND AND NOT prebuilds.deleted_meanwhile(version.template_id);
         EXIT WHEN NOT active OR workspace_id IS NOT NULL;
 
+        -- Nothing to claim comes before the head: one bound, so that the dead rows there are not walked over.
+        SELECT greatest(h.created_at, preset.oldest) AS created_at,
+               CASE WHEN h.created_at >= preset.oldest THEN h.id ELSE '00000000-0000-0000-0000-000000000000' END AS id
+        INTO head FROM prebuilds.pool_head(preset_id) AS h;
+        EXIT WHEN NOT FOUND;
         -- The row that is locked carries what makes it claimable, so that PostgreSQL checks it again once it is locked.
         SELECT l.workspace_id, l.build_id, l.build_number INTO candidate
         FROM prebuilds.live_prebuilds AS l
         WHERE l.preset_id = preset_id
           AND l.transition = 'start' AND l.job_status = 'succeeded' AND l.ready
-          AND l.created_at >= preset.oldest AND l.workspace_id <> ALL (tried)
+          AND (l.created_at, l.workspace_id) >= (head.created_at, head.id) AND l.workspace_id <> ALL (tried)
         ORDER BY l.created_at, l.workspace_id
         LIMIT 1 FOR UPDATE SKIP LOCKED;
         EXIT WHEN NOT FOUND;
@@ -287,6 +293,10 @@ BEGIN
         SELECT w.id INTO workspace_id FROM prebuilds.workspaces AS w
         WHERE w.id = candidate.workspace_id AND w.owner_id = prebuilds.system_user_id() AND NOT w.deleted
         FOR UPDATE SKIP LOCKED;
+        -- An earlier build that was reopened: the latest one, which the read model shows, is not all that counts.
+        IF EXISTS (SELECT FROM prebuilds.workspace_builds AS b WHERE b.workspace_id = candidate.workspace_id AND b.open) THEN
+            workspace_id := NULL;
+        END IF;
     END LOOP;
 
     IF NOT active OR workspace_id IS NULL THEN

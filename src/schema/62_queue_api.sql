@@ -320,37 +320,50 @@ AS $$
 DECLARE
     tags constant jsonb := prebuilds.normalized_tags(daemon.tags);
     untagged constant integer := CASE WHEN tags = '{"scope": "organization", "owner": ""}' THEN 1 ELSE 0 END;
+    next_class integer := 0;
+    next_created_at timestamptz;
+    next_id uuid;
     head record;
     job record;
     passed_over uuid[] := '{}';
 BEGIN
-    -- The head of each queue that this daemon serves, people's jobs and those of the prebuilds user apart. The
-    -- dictionary of queues spares it the jobs that it cannot take, however many there are.
-    FOR head IN
-        SELECT q.queue_key, c.class
-        FROM prebuilds.job_queues AS q
-        CROSS JOIN (VALUES (0), (1)) AS c (class)
-        CROSS JOIN LATERAL (
-            SELECT j.created_at, j.id
-            FROM prebuilds.provisioner_jobs AS j
-            WHERE j.queue_key = q.queue_key
-              AND (CASE WHEN j.initiator_id = 'c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid THEN 1 ELSE 0 END) = c.class
-              AND j.started_at IS NULL AND j.completed_at IS NULL AND j.canceled_at IS NULL
-            ORDER BY j.created_at, j.id
-            LIMIT 1
-        ) AS first
-        WHERE q.organization_id = daemon.organization_id AND q.provisioner = ANY (daemon.provisioners)
-          AND q.owner = tags ->> 'owner'
-          AND (CASE WHEN q.tags = '{"scope": "organization", "owner": ""}'::jsonb THEN 1 ELSE 0 END) = untagged
-          AND q.tags <@ tags
-        ORDER BY c.class, first.created_at, first.id
     LOOP
+        -- The oldest head among the queues that this daemon serves, people's jobs and those of the prebuilds user
+        -- apart, and where the next one follows. The dictionary of queues spares it the jobs that it cannot take,
+        -- however many there are.
+        SELECT first.queue_key, first.class, first.created_at, first.id,
+               first.next_class, first.next_created_at, first.next_id,
+               CASE WHEN first.next_class = first.class THEN first.next_created_at ELSE 'infinity' END AS before_created_at,
+               CASE WHEN first.next_class = first.class THEN first.next_id
+                    ELSE 'ffffffff-ffff-ffff-ffff-ffffffffffff' END AS before_id
+        INTO head
+        FROM (
+            SELECT q.queue_key, c.class, h.created_at, h.id, lead(c.class) OVER heads AS next_class,
+                   lead(h.created_at) OVER heads AS next_created_at, lead(h.id) OVER heads AS next_id
+            FROM (SELECT DISTINCT s.queue_key FROM prebuilds.job_queues AS s
+                  WHERE s.organization_id = daemon.organization_id AND s.provisioner = ANY (daemon.provisioners)
+                    AND s.owner = tags ->> 'owner'
+                    AND (CASE WHEN s.tags = '{"scope": "organization", "owner": ""}'::jsonb THEN 1 ELSE 0 END) = untagged
+                    AND s.tags <@ tags) AS q
+            CROSS JOIN (VALUES (0), (1)) AS c (class)
+            CROSS JOIN LATERAL prebuilds.queue_head(q.queue_key, c.class,
+                                                    CASE WHEN c.class = next_class THEN next_created_at END,
+                                                    CASE WHEN c.class = next_class THEN next_id END) AS h
+            WHERE c.class >= next_class
+            WINDOW heads AS (ORDER BY c.class, h.created_at, h.id)
+            ORDER BY c.class, h.created_at, h.id
+            LIMIT 1
+        ) AS first;
+        EXIT WHEN NOT FOUND;
+
         LOOP
             SELECT j.id, j.organization_id, j.provisioner, prebuilds.normalized_tags(j.tags) AS tags INTO job
             FROM prebuilds.provisioner_jobs AS j
             WHERE j.queue_key = head.queue_key
               AND (CASE WHEN j.initiator_id = 'c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid THEN 1 ELSE 0 END) = head.class
               AND j.started_at IS NULL AND j.completed_at IS NULL AND j.canceled_at IS NULL
+              AND (j.created_at, j.id) >= (head.created_at, head.id)
+              AND (j.created_at, j.id) < (head.before_created_at, head.before_id)
               AND j.id <> ALL (passed_over)
             ORDER BY j.created_at, j.id
             LIMIT 1 FOR UPDATE SKIP LOCKED;
@@ -364,6 +377,11 @@ BEGIN
             END IF;
             passed_over := passed_over || job.id;
         END LOOP;
+        -- What was locked is passed over; from here on the next queue has older jobs than this one.
+        EXIT WHEN head.next_class IS NULL;
+        next_created_at := CASE WHEN head.next_class = head.class THEN head.next_created_at END;
+        next_id := CASE WHEN head.next_class = head.class THEN head.next_id END;
+        next_class := head.next_class;
     END LOOP;
     RETURN NULL;
 END

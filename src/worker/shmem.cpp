@@ -1,5 +1,7 @@
 #include "worker/shmem.hpp"
 
+#include "marks/marks.hpp"
+
 namespace prebuilds::worker {
 
 constinit Shared *detail::shared = nullptr;
@@ -17,8 +19,10 @@ void request() noexcept {
     pg::call([] {
       if (previous_request_hook != nullptr) previous_request_hook();
       RequestAddinShmemSpace(MAXALIGN(sizeof(Shared)));
-      RequestNamedLWLockTranche(name, 1);
+      RequestNamedLWLockTranche(name, 2);
     });
+    const std::size_t size = marks::memory_size();
+    pg::call([&] { RequestAddinShmemSpace(size); });
     return Datum{0};
   });
 }
@@ -35,9 +39,10 @@ void initialize() noexcept {
         ConditionVariableInit(&static_cast<Shared *>(memory)->worker_gone);
       }
       detail::shared = static_cast<Shared *>(memory);
-      detail::lock = &GetNamedLWLockTranche(name)->lock;
-      LWLockRelease(AddinShmemInitLock);
+      detail::lock = &GetNamedLWLockTranche(name)[0].lock;
     });
+    marks::attach_memory(&GetNamedLWLockTranche(name)[1].lock);
+    pg::call([] { LWLockRelease(AddinShmemInitLock); });
     return Datum{0};
   });
 }

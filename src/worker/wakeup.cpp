@@ -1,5 +1,6 @@
 #include "worker/wakeup.hpp"
 
+#include "marks/marks.hpp"
 #include "pg/gucs.hpp"
 #include "worker/shmem.hpp"
 
@@ -85,6 +86,7 @@ bool note_jobs_posted(std::span<const std::int64_t> queue_keys) {
 }
 
 void note_extension_changed() {
+  marks::added_anything();
   if (prepare_to_note()) notes.extension_changed = true;
 }
 

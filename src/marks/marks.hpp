@@ -1,0 +1,54 @@
+// Where pools and job queues begin: low-water marks in memory that all backends share, when the library is
+// preloaded. Without it every list is read from its beginning, which is as right, and slow only while old
+// snapshots keep many dead rows.
+//
+// A mark is a hint about rows that triggers report. What they did not see (triggers that were off, a
+// two-phase commit) stays hidden no longer than until the next sweep, which forgets all marks of its
+// database.
+#pragma once
+
+#include "core/low_water_mark.hpp"
+#include "pg/boundary.hpp"
+
+namespace prebuilds::marks {
+
+// A list that is worked off oldest first.
+struct List {
+  enum class Kind : std::int64_t {
+    pool,             // the claimable prebuilds of a preset
+    people_queue,     // the pending jobs of a queue, without those of the prebuilds user
+    prebuilds_queue,  // those of the prebuilds user
+  };
+  Kind kind;
+  core::Uuid key;
+
+  bool operator==(const List &) const = default;
+};
+
+List pool(const core::Uuid &preset);
+List queue(std::int64_t queue_key, bool of_prebuilds_user);
+
+// For worker/shmem.cpp, in the hooks that it is for.
+std::size_t memory_size();
+void attach_memory(LWLock *lock);
+
+// What a reader needs to know before it takes its snapshot.
+struct Look {
+  core::Place from = core::before_all;  // after_all: the list is empty
+  core::LowWaterMark::Ticket ticket;
+};
+Look look(const List &list);
+
+// What the reader then found: the first entry from there, or after_all. It counts when the transaction
+// commits.
+void found(const List &list, const Look &look, const core::Place &first);
+
+// The transaction makes this entry part of the list, when it commits.
+void added(const List &list, const core::Place &entry);
+// The same, of any lists.
+void added_anything();
+
+// At once: nothing is known about any list of this database.
+void forget_all();
+
+}  // namespace prebuilds::marks
