@@ -28,7 +28,7 @@ CREATE FUNCTION bench.person(n bigint) RETURNS uuid
 
 -- Triggers -----------------------------------------------------------------------------------------------------------
 
--- Those that are off now, with the mode they had: ENABLE TRIGGER forgets ENABLE ALWAYS.
+-- Those that are off now, with the mode they had: ENABLE TRIGGER forgets ENABLE ALWAYS and ENABLE REPLICA.
 CREATE TABLE bench.disabled_triggers (relation regclass, name text, mode "char");
 
 CREATE PROCEDURE bench.disable_triggers()
@@ -55,8 +55,8 @@ DECLARE
     t record;
 BEGIN
     FOR t IN DELETE FROM bench.disabled_triggers RETURNING * LOOP
-        EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', t.relation, CASE t.mode WHEN 'A' THEN 'ALWAYS' ELSE '' END,
-                       t.name);
+        EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', t.relation,
+                       CASE t.mode WHEN 'A' THEN 'ALWAYS' WHEN 'R' THEN 'REPLICA' ELSE '' END, t.name);
     END LOOP;
 END
 $$;

@@ -123,14 +123,37 @@ RESET ROLE;
 SET search_path = prebuilds, public;
 SELECT count(*) FILTER (WHERE open) AS open, count(*) FILTER (WHERE wrong) AS wrong FROM pg_temp.builds;
 
--- With triggers off the flag is what the loader says; one call repairs it.
+-- A replica's load keeps the flag as well, whatever the loader says, with builds before their jobs.
 SET session_replication_role = replica;
 UPDATE provisioner_jobs SET completed_at = NULL WHERE id IN (pg_temp.id(34), pg_temp.id(44), pg_temp.id(46));
-UPDATE workspace_builds SET open = true WHERE job_id = pg_temp.id(33);
-RESET session_replication_role;
-SELECT count(*) FILTER (WHERE wrong) AS wrong FROM pg_temp.builds;
-SELECT repair_open();
+UPDATE workspace_builds SET open = NOT open WHERE job_id IN (pg_temp.id(33), pg_temp.id(34));
+SELECT pg_temp.build(105, n - 40, pg_temp.id(n)) FROM generate_series(48, 49) n \g /dev/null
+SELECT pg_temp.job(n, n = 48) FROM generate_series(48, 49) n \g /dev/null
 SELECT * FROM pg_temp.builds WHERE open OR wrong;
+UPDATE provisioner_jobs SET completed_at = CASE WHEN id = pg_temp.id(49) THEN now() END WHERE id IN (pg_temp.id(48), pg_temp.id(49));
+SELECT * FROM pg_temp.builds WHERE workspace = 'w5';
+UPDATE provisioner_jobs SET completed_at = NULL WHERE id = pg_temp.id(49);
+\echo :LAST_ERROR_SQLSTATE
+RESET session_replication_role;
+
+-- With triggers off the flag is what the loader says; the next pass repairs it.
+ALTER TABLE provisioner_jobs DISABLE TRIGGER USER;
+ALTER TABLE workspace_builds DISABLE TRIGGER USER;
+UPDATE provisioner_jobs SET completed_at = now() WHERE id = pg_temp.id(46);
+UPDATE provisioner_jobs SET completed_at = NULL WHERE id = pg_temp.id(43);
+UPDATE workspace_builds SET open = true WHERE job_id = pg_temp.id(12);
+ALTER TABLE provisioner_jobs ENABLE TRIGGER USER;
+ALTER TABLE workspace_builds ENABLE TRIGGER USER;
+SELECT count(*) FILTER (WHERE wrong) AS wrong FROM pg_temp.builds;
+SELECT errors FROM prebuilds_reconcile_all();
+SELECT * FROM pg_temp.builds WHERE open OR wrong;
+-- So does a workspace with two builds at work, but for one of them.
+ALTER TABLE provisioner_jobs DISABLE TRIGGER USER;
+UPDATE provisioner_jobs SET completed_at = NULL WHERE id IN (pg_temp.id(11), pg_temp.id(41), pg_temp.id(42));
+ALTER TABLE provisioner_jobs ENABLE TRIGGER USER;
+SELECT errors FROM prebuilds_reconcile_all();
+SELECT * FROM pg_temp.builds WHERE open OR wrong;
+UPDATE provisioner_jobs SET completed_at = now() WHERE id IN (pg_temp.id(41), pg_temp.id(42), pg_temp.id(43));
 SELECT repair_open();
 
 DROP OWNED BY regress_queue_writer;

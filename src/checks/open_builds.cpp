@@ -3,7 +3,8 @@
 //
 // The flag must be right when the row gets into that index, so a row trigger looks at the job before the
 // build is stored, and a statement trigger on jobs clears or sets the flag in the statement that changes the
-// job.
+// job. Rows that are replicated, or loaded as if they were, come without foreign keys and to row triggers only:
+// there the job may come after its build, and a row trigger follows it.
 //
 // Two sessions do not see each other's rows: one stores a build of a committed job, the other finishes that
 // job. So the first locks a job that is not its own transaction's FOR SHARE, which an update of the job
@@ -129,6 +130,13 @@ constinit pg::Statement open_builds(R"sql(
 )sql",
                                     UUIDARRAYOID);
 
+constinit pg::Statement close_others(R"sql(
+  UPDATE prebuilds.workspace_builds SET open = DEFAULT
+   WHERE open AND workspace_id OPERATOR(pg_catalog.=) ANY (ARRAY(
+         SELECT workspace_id FROM prebuilds.workspace_builds WHERE job_id OPERATOR(pg_catalog.=) $1))
+)sql",
+                                     UUIDOID);
+
 void set_flags(Relation table, const Turned &jobs) {
   const pg::OwnerScope owner(table);
   const pg::SpiSession session;
@@ -143,6 +151,7 @@ extern "C" {
 PG_FUNCTION_INFO_V1(prebuilds_set_open);
 PG_FUNCTION_INFO_V1(prebuilds_mend_open);
 PG_FUNCTION_INFO_V1(prebuilds_follow_turned_jobs);
+PG_FUNCTION_INFO_V1(prebuilds_follow_replicated_job);
 
 // BEFORE INSERT OR UPDATE of builds FOR EACH ROW
 PGDLLEXPORT Datum prebuilds_set_open(PG_FUNCTION_ARGS) {
@@ -188,6 +197,21 @@ PGDLLEXPORT Datum prebuilds_follow_turned_jobs(PG_FUNCTION_ARGS) {
     TriggerData *trigger = pg::trigger_data(fcinfo);
     const Turned jobs = turned_jobs(trigger);
     if (!jobs.finished.empty() || !jobs.reopened.empty()) set_flags(trigger->tg_relation, jobs);
+    return PointerGetDatum(nullptr);
+  });
+}
+
+// AFTER INSERT OR UPDATE of jobs FOR EACH ROW, where no statement trigger fires
+PGDLLEXPORT Datum prebuilds_follow_replicated_job(PG_FUNCTION_ARGS) {
+  return pg::entry([&] {
+    TriggerData *trigger = pg::trigger_data(fcinfo);
+    const bool update = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
+    const core::Uuid job = pg::uuid_column(trigger, update ? trigger->tg_newslot : trigger->tg_trigslot, "id");
+    const pg::OwnerScope owner(trigger->tg_relation);
+    const pg::SpiSession session;
+    // The statement may have finished another job of the workspace, whose turn has yet to come.
+    close_others.run({job});
+    open_builds.run({std::vector{job}});
     return PointerGetDatum(nullptr);
   });
 }

@@ -66,6 +66,21 @@ constinit pg::Statement announce(R"sql(
 )sql",
                                  INT8ARRAYOID);
 
+// Adds the queues of the noted jobs, with the rights of the table's owner, and has the jobs announced.
+void post(Relation table) {
+  if (noted().of_unknown_queues.empty() && noted().pending.empty()) return;
+  const Notes notes = std::exchange(noted(), {});
+  // A NOTIFY makes all commits of the cluster queue up, so it is the worker's where there is one.
+  const bool announced = notes.pending.empty() || worker::note_jobs_posted(queue_keys(notes.pending));
+  if (notes.of_unknown_queues.empty() && announced) return;
+  const pg::OwnerScope owner(table);
+  const pg::StatementSettings settings;
+  const pg::SpiSession session;
+  // On the latest snapshot: in REPEATABLE READ the row trigger missed a queue that has been added since.
+  if (!notes.of_unknown_queues.empty()) add_queues.run({ids(notes.of_unknown_queues)});
+  if (!announced) announce.run({queue_keys(notes.pending)});
+}
+
 }  // namespace
 
 void read_model::note_if_pending(TriggerData *trigger, TupleTableSlot *row) {
@@ -92,6 +107,7 @@ PGDLLEXPORT Datum prebuilds_note_job(PG_FUNCTION_ARGS) {
     const core::Uuid job = pg::uuid_column(trigger, row, "id");
     if (!known_queues.find(queue)) noted().of_unknown_queues.insert_or_assign(queue, job);
     read_model::note_if_pending(trigger, row);
+    if (pg::only_row_triggers_fire()) post(trigger->tg_relation);
     return PointerGetDatum(nullptr);
   });
 }
@@ -99,18 +115,7 @@ PGDLLEXPORT Datum prebuilds_note_job(PG_FUNCTION_ARGS) {
 // AFTER … FOR EACH STATEMENT
 PGDLLEXPORT Datum prebuilds_post_jobs(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
-    TriggerData *trigger = pg::trigger_data(fcinfo);
-    if (noted().of_unknown_queues.empty() && noted().pending.empty()) return PointerGetDatum(nullptr);
-    const Notes notes = std::exchange(noted(), {});
-    // A NOTIFY makes all commits of the cluster queue up, so it is the worker's where there is one.
-    const bool announced = notes.pending.empty() || worker::note_jobs_posted(queue_keys(notes.pending));
-    if (notes.of_unknown_queues.empty() && announced) return PointerGetDatum(nullptr);
-    const pg::OwnerScope owner(trigger->tg_relation);
-    const pg::StatementSettings settings;
-    const pg::SpiSession session;
-    // On the latest snapshot: in REPEATABLE READ the row trigger missed a queue that has been added since.
-    if (!notes.of_unknown_queues.empty()) add_queues.run({ids(notes.of_unknown_queues)});
-    if (!announced) announce.run({queue_keys(notes.pending)});
+    post(pg::trigger_data(fcinfo)->tg_relation);
     return PointerGetDatum(nullptr);
   });
 }

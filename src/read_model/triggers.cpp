@@ -2,7 +2,7 @@
 //
 // Row triggers only note the key of what changed (their WHEN conditions let through what can matter). At the end
 // of the statement its statement trigger finds out by key look-ups which of the keys belong to a live prebuild,
-// most often none, and derives those rows together.
+// most often none, and derives those rows together. Of replicated rows each is a statement of its own.
 #include <vector>
 
 #include "pg/owner.hpp"
@@ -16,7 +16,8 @@ using namespace prebuilds;
 
 namespace {
 
-enum class Key { workspace, job, resource };
+// Without foreign keys, as in replication, a new job may have a build already.
+enum class Key { workspace, job, new_job, resource };
 
 struct Change {
   Key key;
@@ -26,6 +27,7 @@ struct Change {
 constexpr pg::UniqueIndex workspace_owner("workspaces", "workspaces_pkey", "owner_id");
 constexpr pg::UniqueIndex live_by_workspace("live_prebuilds", "live_prebuilds_pkey", "workspace_id");
 constexpr pg::UniqueIndex live_by_job("live_prebuilds", "live_prebuilds_job_id_key", "workspace_id");
+constexpr pg::UniqueIndex build_by_job("workspace_builds", "workspace_builds_job_id_key", "workspace_id");
 constexpr pg::UniqueIndex resource_job("workspace_resources", "workspace_resources_pkey", "job_id");
 
 // What the row triggers of the running statements noted. A statement that fails leaves its notes to the next
@@ -54,6 +56,10 @@ void find_concerned(const Change &change, Concerned &concerned) {
     case Key::job:
       workspace = live_by_job.find(change.id);
       break;
+    case Key::new_job:
+      workspace = build_by_job.find(change.id);
+      if (workspace && workspace_owner.find(*workspace) != core::system_user) workspace.reset();
+      break;
     case Key::resource:
       if (const auto job = resource_job.find(change.id)) workspace = live_by_job.find(*job);
       break;
@@ -69,8 +75,34 @@ void remove_duplicates(std::vector<core::Uuid> &ids) {
 // The trigger's arguments: kind of key, column that holds it.
 Change change_of(TriggerData *trigger, TupleTableSlot *row) {
   const std::string_view kind = trigger->tg_trigger->tgargs[0];
-  const Key key = kind == "workspace" ? Key::workspace : kind == "job" ? Key::job : Key::resource;
+  const Key key = kind == "workspace" ? Key::workspace
+                  : kind == "job"     ? Key::job
+                  : kind == "new job" ? Key::new_job
+                                      : Key::resource;
   return {key, pg::uuid_column(trigger, row, trigger->tg_trigger->tgargs[1])};
+}
+
+// Derives what the notes concern, with the rights of the table's owner.
+void maintain(Relation table) {
+  if (noted().empty()) return;
+  const std::vector<Change> changes = std::exchange(noted(), {});
+
+  pg::call([] {
+    CommandCounterIncrement();  // the statement's own rows
+    PushActiveSnapshot(GetLatestSnapshot());
+  });
+  Concerned concerned;
+  for (const Change &change : changes) find_concerned(change, concerned);
+  pg::call([] { PopActiveSnapshot(); });
+  if (concerned.changed.empty() && concerned.claimed.empty()) return;
+
+  remove_duplicates(concerned.changed);
+  remove_duplicates(concerned.claimed);
+  const pg::OwnerScope owner(table);
+  const pg::StatementSettings settings;
+  const pg::SpiSession session;
+  if (!concerned.claimed.empty()) read_model::remove(concerned.claimed);
+  if (!concerned.changed.empty()) read_model::derive(concerned.changed);
 }
 
 }  // namespace
@@ -94,6 +126,7 @@ PGDLLEXPORT Datum prebuilds_read_model_note(PG_FUNCTION_ARGS) {
       if (after.key == Key::job && std::string_view(trigger->tg_trigger->tgargs[1]) == "id")
         read_model::note_if_pending(trigger, trigger->tg_newslot);
     }
+    if (pg::only_row_triggers_fire()) maintain(trigger->tg_relation);
     return PointerGetDatum(nullptr);
   });
 }
@@ -101,26 +134,7 @@ PGDLLEXPORT Datum prebuilds_read_model_note(PG_FUNCTION_ARGS) {
 // AFTER … FOR EACH STATEMENT
 PGDLLEXPORT Datum prebuilds_read_model_maintain(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
-    TriggerData *trigger = pg::trigger_data(fcinfo);
-    if (noted().empty()) return PointerGetDatum(nullptr);
-    const std::vector<Change> changes = std::exchange(noted(), {});
-
-    pg::call([] {
-      CommandCounterIncrement();  // the statement's own rows
-      PushActiveSnapshot(GetLatestSnapshot());
-    });
-    Concerned concerned;
-    for (const Change &change : changes) find_concerned(change, concerned);
-    pg::call([] { PopActiveSnapshot(); });
-    if (concerned.changed.empty() && concerned.claimed.empty()) return PointerGetDatum(nullptr);
-
-    remove_duplicates(concerned.changed);
-    remove_duplicates(concerned.claimed);
-    const pg::OwnerScope owner(trigger->tg_relation);
-    const pg::StatementSettings settings;
-    const pg::SpiSession session;
-    if (!concerned.claimed.empty()) read_model::remove(concerned.claimed);
-    if (!concerned.changed.empty()) read_model::derive(concerned.changed);
+    maintain(pg::trigger_data(fcinfo)->tg_relation);
     return PointerGetDatum(nullptr);
   });
 }

@@ -53,12 +53,14 @@ void repair_after_triggers_were_off() {
 
   rebuild();
   repair_queues.run();
-  // Two builds at work on one workspace, which no flag can express, are for a person to mend.
-  if (const auto error = pg::in_subtransaction([] { repair_open.run(); }))
+  // Somebody may be writing the same builds: the next sweep tries again.
+  if (const auto error = pg::in_subtransaction([] { repair_open.run(); })) {
     pg::call([&] {
       ereport(WARNING, (errcode(error->sqlstate), errmsg("could not mend the open builds: %s", error->message.c_str()),
                         error->detail.empty() ? 0 : errdetail("%s", error->detail.c_str())));
     });
+    return;
+  }
   store_triggers.run({*changed});
 }
 

@@ -63,12 +63,16 @@ CREATE FUNCTION prebuilds.mend_open() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'prebuilds_mend_open';
 CREATE FUNCTION prebuilds.follow_turned_jobs() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'prebuilds_follow_turned_jobs';
+CREATE FUNCTION prebuilds.follow_replicated_job() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'prebuilds_follow_replicated_job';
 COMMENT ON FUNCTION prebuilds.set_open() IS
     'Sets the flag of a build that is about to be stored: its job is there and not final';
 COMMENT ON FUNCTION prebuilds.mend_open() IS
     'Sets the flag of a build that was stored before its job, by one statement';
 COMMENT ON FUNCTION prebuilds.follow_turned_jobs() IS
     'Sets the flags of the builds whose jobs became final, or ceased to be, in this statement';
+COMMENT ON FUNCTION prebuilds.follow_replicated_job() IS
+    'Sets the flag of the build of a replicated job, which may have come before it';
 
 CREATE TRIGGER a_open_set BEFORE INSERT OR UPDATE OF job_id, open ON prebuilds.workspace_builds
     FOR EACH ROW EXECUTE FUNCTION prebuilds.set_open();
@@ -77,6 +81,19 @@ CREATE TRIGGER a_open_mend AFTER INSERT OR UPDATE OF job_id ON prebuilds.workspa
 CREATE TRIGGER a_open_follow AFTER UPDATE ON prebuilds.provisioner_jobs
     REFERENCING OLD TABLE AS old_jobs NEW TABLE AS new_jobs
     FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.follow_turned_jobs();
+-- In place of the last one for rows that are replicated, or loaded with session_replication_role = replica.
+CREATE TRIGGER a_open_follow_inserted AFTER INSERT ON prebuilds.provisioner_jobs
+    FOR EACH ROW WHEN (NEW.job_status NOT IN ('succeeded', 'canceled', 'failed'))
+    EXECUTE FUNCTION prebuilds.follow_replicated_job();
+CREATE TRIGGER a_open_follow_updated AFTER UPDATE OF id, job_status ON prebuilds.provisioner_jobs
+    FOR EACH ROW
+    WHEN ((OLD.id, OLD.job_status IN ('succeeded', 'canceled', 'failed'))
+          IS DISTINCT FROM (NEW.id, NEW.job_status IN ('succeeded', 'canceled', 'failed')))
+    EXECUTE FUNCTION prebuilds.follow_replicated_job();
+ALTER TABLE prebuilds.workspace_builds ENABLE ALWAYS TRIGGER a_open_set;
+ALTER TABLE prebuilds.workspace_builds ENABLE ALWAYS TRIGGER a_open_mend;
+ALTER TABLE prebuilds.provisioner_jobs ENABLE REPLICA TRIGGER a_open_follow_inserted;
+ALTER TABLE prebuilds.provisioner_jobs ENABLE REPLICA TRIGGER a_open_follow_updated;
 
 CREATE FUNCTION prebuilds.repair_open() RETURNS bigint
     LANGUAGE plpgsql VOLATILE
@@ -86,6 +103,7 @@ AS $$
 DECLARE
     closed bigint;
     opened bigint;
+    several bigint;
 BEGIN
     -- One after the other: a workspace may have a build to close and one to open.
     UPDATE prebuilds.workspace_builds AS b
@@ -95,16 +113,29 @@ BEGIN
        AND j.id = b.job_id
        AND j.job_status IN ('succeeded', 'canceled', 'failed');
     GET DIAGNOSTICS closed = ROW_COUNT;
+    -- The newest where several are at work, which no flag can express.
     UPDATE prebuilds.workspace_builds AS b
        SET open = DEFAULT
-      FROM prebuilds.provisioner_jobs AS j
-     WHERE NOT b.open
-       AND j.id = b.job_id
-       AND j.job_status NOT IN ('succeeded', 'canceled', 'failed');
+      FROM (SELECT DISTINCT ON (n.workspace_id) n.id, n.workspace_id
+              FROM prebuilds.workspace_builds AS n
+              JOIN prebuilds.provisioner_jobs AS j ON j.id = n.job_id
+             WHERE j.job_status NOT IN ('succeeded', 'canceled', 'failed')
+             ORDER BY n.workspace_id, n.open DESC, n.build_number DESC) AS at_work
+     WHERE b.id = at_work.id
+       AND NOT b.open;
     GET DIAGNOSTICS opened = ROW_COUNT;
+    SELECT count(DISTINCT b.workspace_id) INTO several
+      FROM prebuilds.workspace_builds AS b
+      JOIN prebuilds.provisioner_jobs AS j ON j.id = b.job_id
+     WHERE NOT b.open
+       AND j.job_status NOT IN ('succeeded', 'canceled', 'failed');
+    IF several > 0 THEN
+        RAISE WARNING 'workspaces with several builds at work: %', several
+            USING DETAIL = 'They were loaded with triggers off.', HINT = 'Cancel all but one of each.';
+    END IF;
     RETURN closed + opened;
 END
 $$;
 COMMENT ON FUNCTION prebuilds.repair_open() IS
     'Sets workspace_builds.open where it is wrong, as after a load with triggers off; returns how many were. Reads all '
-    'builds. Error 23505: a workspace has two builds whose jobs are not final';
+    'builds. Warns of workspaces with several builds whose jobs are not final: one of them is open';

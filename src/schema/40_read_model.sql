@@ -178,6 +178,15 @@ CREATE TRIGGER b_read_model_update AFTER UPDATE OF resource_id, lifecycle_state,
 CREATE TRIGGER c_read_model_maintain AFTER INSERT OR UPDATE OR DELETE ON prebuilds.workspace_agents
     FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.read_model_maintain();
 
+-- Replicated rows, and those loaded as if they were, come in any order, without foreign keys.
+CREATE TRIGGER b_read_model_replicated AFTER INSERT ON prebuilds.workspaces
+    FOR EACH ROW WHEN (NEW.owner_id = 'c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid)
+    EXECUTE FUNCTION prebuilds.read_model_note('workspace', 'id');
+CREATE TRIGGER b_read_model_replicated AFTER INSERT ON prebuilds.provisioner_jobs
+    FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('new job', 'id');
+CREATE TRIGGER b_read_model_replicated AFTER INSERT ON prebuilds.workspace_resources
+    FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('job', 'job_id');
+
 DO $$
 DECLARE
     source text;
@@ -192,7 +201,8 @@ BEGIN
                      WHERE t.tgrelid = pg_catalog.format('prebuilds.%I', source)::pg_catalog.regclass
                        AND t.tgname OPERATOR(pg_catalog.~) '^[bc]_read_model'
         LOOP
-            EXECUTE pg_catalog.format('ALTER TABLE prebuilds.%I ENABLE ALWAYS TRIGGER %I', source, name);
+            EXECUTE pg_catalog.format('ALTER TABLE prebuilds.%I ENABLE %s TRIGGER %I', source,
+                                      CASE name WHEN 'b_read_model_replicated' THEN 'REPLICA' ELSE 'ALWAYS' END, name);
         END LOOP;
     END LOOP;
 END
