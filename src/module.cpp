@@ -1,11 +1,12 @@
 // The library as PostgreSQL loads it.
 #include "pg/boundary.hpp"
+#include "pg/compat.hpp"
 #include "pg/gucs.hpp"
 #include "worker/worker.hpp"
 
 extern "C" {
 
-PG_MODULE_MAGIC;
+PG_MODULE_MAGIC_EXT(.name = "pg_prebuilds", .version = PREBUILDS_VERSION);
 
 PGDLLEXPORT void _PG_init(void);
 

@@ -46,8 +46,9 @@ CREATE FUNCTION pg_temp.readable(role text) RETURNS SETOF text LANGUAGE sql AS $
            OR has_any_column_privilege(role, c.oid, 'SELECT, INSERT, UPDATE, REFERENCES'))
     UNION ALL
     SELECT c.oid::regclass::text FROM pg_class AS c
-    WHERE c.relnamespace = 'prebuilds'::regnamespace AND c.relkind = 'S'
-      AND has_sequence_privilege(role, c.oid, 'USAGE, SELECT, UPDATE')
+    WHERE c.relnamespace = 'prebuilds'::regnamespace
+      -- It is an error to ask this of a table, and the conditions may be tried in any order.
+      AND CASE WHEN c.relkind = 'S' THEN has_sequence_privilege(role, c.oid, 'USAGE, SELECT, UPDATE') END
 $$;
 
 -- ---- nobody has anything ----

@@ -1,6 +1,7 @@
 // Functions that fail in every way there is, for test/t/003_boundary.pl.
 #include <stdexcept>
 
+#include "pg/compat.hpp"
 #include "pg/transaction.hpp"
 
 using namespace prebuilds;
@@ -73,7 +74,7 @@ std::string argument(FunctionCallInfo fcinfo) {
 
 extern "C" {
 
-PG_MODULE_MAGIC;
+PG_MODULE_MAGIC_EXT(.name = "boundary_test", .version = "1");
 
 PG_FUNCTION_INFO_V1(boundary_fail);
 PG_FUNCTION_INFO_V1(boundary_subtransaction);
