@@ -10,4 +10,4 @@ CHECKS_SRCS = src/checks/parameters.cpp src/checks/open_builds.cpp src/checks/sc
 MARKS_SRCS = src/marks/functions.cpp src/marks/marks.cpp
 READ_MODEL_SRCS = src/read_model/derive.cpp src/read_model/job_queues.cpp src/read_model/triggers.cpp src/read_model/verify.cpp
 RECONCILER_SRCS = src/reconciler/apply.cpp src/reconciler/functions.cpp src/reconciler/membership.cpp src/reconciler/names.cpp src/reconciler/pass.cpp src/reconciler/pass_lock.cpp src/reconciler/record.cpp src/reconciler/snapshot.cpp
-WORKER_SRCS = src/worker/extension.cpp src/worker/functions.cpp src/worker/hooks.cpp src/worker/launcher.cpp src/worker/locks.cpp src/worker/pass_counts.cpp src/worker/shmem.cpp src/worker/triggers.cpp src/worker/wakeup.cpp src/worker/worker.cpp
+WORKER_SRCS = src/worker/extension.cpp src/worker/functions.cpp src/worker/hooks.cpp src/worker/launcher.cpp src/worker/locks.cpp src/worker/pass_counts.cpp src/worker/session.cpp src/worker/shmem.cpp src/worker/triggers.cpp src/worker/wakeup.cpp src/worker/worker.cpp src/worker/writers.cpp

@@ -64,6 +64,7 @@ extern "C" {
 #include "postmaster/interrupt.h"
 #include "regex/regex.h"
 #include "storage/condition_variable.h"
+#include "storage/dsm.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"

@@ -39,7 +39,8 @@ void count(const PassStats &stats) {
 }
 
 // Everything after the lock and the snapshot. `begin` is the clock's, for elapsed; `now` is what is decided for.
-WorkerTurn locked_pass(const std::optional<std::vector<core::Uuid>> &presets, core::Instant begin, core::Instant now) {
+WorkerTurn locked_pass(const std::optional<std::vector<core::Uuid>> &presets, Writers writers, core::Instant begin,
+                       core::Instant now) {
   WorkerTurn turn;
   PassStats &stats = turn.stats;
   stats.lock_acquired = true;
@@ -59,18 +60,32 @@ WorkerTurn locked_pass(const std::optional<std::vector<core::Uuid>> &presets, co
     if (!each.decision.can_skip) stats.presets_total++;
     if (!each.decision.actions.empty()) stats.presets_reconciled++;
   }
-  const Applied applied = apply_plans(plan.plans, now);
-  stats.created = applied.created;
-  stats.deleted = applied.deleted;
-  stats.canceled = applied.canceled;
-  stats.conflicts = applied.conflicts + busy_organizations;
-  stats.errors = static_cast<int>(applied.failures.size());
-  stats.elapsed = clock_now() - begin;
-  record(plan.plans, applied, stats, now);
+  stats.conflicts = busy_organizations;
+  // What this transaction has written the others would not see, and might have to wait for.
+  const bool may_share = writers != nullptr && !TransactionIdIsValid(GetCurrentTransactionIdIfAny());
+  const Written written = may_share ? writers(plan.plans, now) : Written{};
+  apply_and_record(std::span(plan.plans).subspan(written.plans), written.passes, begin, now, stats);
+  stats.created += written.stats.created;
+  stats.deleted += written.stats.deleted;
+  stats.canceled += written.stats.canceled;
+  stats.conflicts += written.stats.conflicts;
+  stats.errors += written.stats.errors;
   return turn;
 }
 
 }  // namespace
+
+std::optional<core::Uuid> apply_and_record(std::span<const core::PresetPlan> plans, const std::vector<core::Uuid> &parts,
+                                           core::Instant begin, core::Instant now, PassStats &stats) {
+  const Applied applied = apply_plans(plans, now);
+  stats.created += applied.created;
+  stats.deleted += applied.deleted;
+  stats.canceled += applied.canceled;
+  stats.conflicts += applied.conflicts;
+  stats.errors += static_cast<int>(applied.failures.size());
+  stats.elapsed = clock_now() - begin;
+  return record(plans, applied, parts, stats, now);
+}
 
 Plan plan_presets(const std::vector<core::Uuid> &presets, core::Instant now) {
   Plan plan;
@@ -91,14 +106,14 @@ PassStats pass_in_transaction(const std::optional<core::Uuid> &preset, core::Ins
   read_model::repair_after_triggers_were_off();
   marks::forget_all();
   pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
-  stats = locked_pass(preset ? std::optional(std::vector{*preset}) : std::nullopt, begin, now).stats;
+  stats = locked_pass(preset ? std::optional(std::vector{*preset}) : std::nullopt, nullptr, begin, now).stats;
   pg::call([] { PopActiveSnapshot(); });
   stats.elapsed = clock_now() - begin;
   count(stats);
   return stats;
 }
 
-WorkerTurn worker_pass(std::span<const core::Uuid> presets) {
+WorkerTurn worker_pass(std::span<const core::Uuid> presets, Writers writers) {
   const core::Instant now = clock_now();
   WorkerTurn turn;
   if (!try_pass_lock()) {
@@ -117,9 +132,9 @@ WorkerTurn worker_pass(std::span<const core::Uuid> presets) {
     marks::forget_all();
     pop_snapshot();
     push_snapshot();  // the same one, which now sees the repaired rows too
-    turn = locked_pass(std::nullopt, now, now);
+    turn = locked_pass(std::nullopt, writers, now, now);
   } else {
-    turn = locked_pass(std::vector(presets.begin(), presets.end()), now, now);
+    turn = locked_pass(std::vector(presets.begin(), presets.end()), writers, now, now);
   }
   if (turn.stats.paused) turn.standstill = standstill();
   turn.stats.elapsed = clock_now() - now;

@@ -35,9 +35,26 @@ struct WorkerTurn {
   std::optional<std::string> standstill;  // why the pass did not act: disabled, held or paused
 };
 
+// What other processes have written of a pass.
+struct Written {
+  std::size_t plans = 0;           // so many of all, from the first on
+  PassStats stats;                 // added up
+  std::vector<core::Uuid> passes;  // the rows that they left in reconcile_passes
+};
+
+// Has others write plans, under the active snapshot of the caller, who has the pass lock, has written nothing yet, and
+// writes the rest himself; none, if that is too little to share or there is nobody. An error leaves to the next pass
+// what was not written.
+using Writers = Written (*)(std::span<const core::PresetPlan> plans, core::Instant now);
+
+// Writes plans and records what that came to, in `stats` too, to which it is added, with what the rows `parts` of
+// reconcile_passes tell: the row that is there now, if anything was done. `begin` is the clock's.
+std::optional<core::Uuid> apply_and_record(std::span<const core::PresetPlan> plans, const std::vector<core::Uuid> &parts,
+                                           core::Instant begin, core::Instant now, PassStats &stats);
+
 // For the worker, in a REPEATABLE READ transaction that has no snapshot yet. No presets: a full sweep, which also
 // repairs the read model.
-WorkerTurn worker_pass(std::span<const core::Uuid> presets);
+WorkerTurn worker_pass(std::span<const core::Uuid> presets, Writers writers);
 
 // What a pass would decide on these presets now, without a lock and without writing.
 struct Plan {

@@ -12,4 +12,11 @@ LOCKTAG pass_lock_tag();
 // Never waits. The lock is the transaction's, and goes with it.
 bool try_pass_lock();
 
+// For the process that has the lock: lets others that write parts of its pass join it.
+void share_pass_lock();
+
+// For such a process: no pass begins before its transaction has ended, whatever becomes of the one that shared the lock
+// with it. Never waits. False: another pass has begun.
+bool join_pass_lock();
+
 }  // namespace prebuilds::reconciler

@@ -63,10 +63,35 @@ constinit pg::Statement insert_pass(R"sql(
                      'preset_id', c.preset_id, 'desired', c.desired, 'valid', c.valid, 'starting', c.starting,
                      'created', c.created)), '[]')
             FROM unnest($13, $14, $15, $16, $17) c (preset_id, desired, valid, starting, created))
+  RETURNING id
 )sql",
                                     TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT4OID, INT4OID, INT4OID, INT4OID,
                                     INT4OID, UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, UUIDARRAYOID, INT4ARRAYOID,
                                     INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID);
+
+// A part that was counted meanwhile, or is being counted, stays a row of its own: nothing is counted twice.
+constinit pg::Statement merge_parts(R"sql(
+  WITH parts AS (
+       DELETE FROM prebuilds.reconcile_passes r
+        USING (SELECT l.id FROM prebuilds.reconcile_passes l
+                WHERE l.id = ANY ($2) AND NOT l.folded FOR UPDATE SKIP LOCKED) locked
+        WHERE r.id = locked.id
+       RETURNING r.*)
+  UPDATE prebuilds.reconcile_passes p
+     SET created = p.created + s.created, deleted = p.deleted + s.deleted, canceled = p.canceled + s.canceled,
+         conflicts = p.conflicts + s.conflicts, errors = p.errors + s.errors,
+         failures = p.failures || (SELECT coalesce(pg_catalog.jsonb_agg(f.failure), '[]')
+                                     FROM parts CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(parts.failures) f (failure)),
+         creates = p.creates || (SELECT coalesce(pg_catalog.jsonb_agg(c.creation), '[]')
+                                   FROM parts CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(parts.creates) c (creation))
+    FROM (SELECT sum(created)::pg_catalog.int4 AS created, sum(deleted)::pg_catalog.int4 AS deleted,
+                 sum(canceled)::pg_catalog.int4 AS canceled, sum(conflicts)::pg_catalog.int4 AS conflicts,
+                 sum(errors)::pg_catalog.int4 AS errors
+            FROM parts) s
+   WHERE p.id = $1
+     AND s.created IS NOT NULL
+)sql",
+                                    UUIDOID, UUIDARRAYOID);
 
 constinit pg::Statement announce_jobs(R"sql(
   SELECT prebuilds.announce_jobs($1)
@@ -92,7 +117,8 @@ void store_statuses(std::span<const core::PresetPlan> plans, core::Instant now) 
   if (insert_notifications.run({newly_hard_limited, now}).count() > 0) notify_notifications.run();
 }
 
-void store_pass(std::span<const core::PresetPlan> plans, const Applied &applied, const PassStats &stats, core::Instant now) {
+core::Uuid store_pass(std::span<const core::PresetPlan> plans, const Applied &applied, const PassStats &stats,
+                      core::Instant now) {
   std::vector<core::Uuid> failed;
   std::vector<std::string> actions, sqlstates, messages;
   for (const PresetFailure &failure : applied.failures) {
@@ -115,17 +141,23 @@ void store_pass(std::span<const core::PresetPlan> plans, const Applied &applied,
     starting.push_back(state.starting);
     created.push_back(found->second);
   }
-  insert_pass.run({now, static_cast<std::int64_t>(stats.elapsed.count()), stats.presets_total, stats.presets_reconciled,
-                   stats.created, stats.deleted, stats.canceled, stats.conflicts, stats.errors, failed, sqlstates,
-                   messages, presets, desired, valid, starting, created});
+  return insert_pass
+      .run({now, static_cast<std::int64_t>(stats.elapsed.count()), stats.presets_total, stats.presets_reconciled,
+            stats.created, stats.deleted, stats.canceled, stats.conflicts, stats.errors, failed, sqlstates, messages,
+            presets, desired, valid, starting, created})
+      .first([](pg::Row &row) { return row.uuid(); });
 }
 
 }  // namespace
 
-void record(std::span<const core::PresetPlan> plans, const Applied &applied, const PassStats &stats, core::Instant now) {
+std::optional<core::Uuid> record(std::span<const core::PresetPlan> plans, const Applied &applied,
+                                 const std::vector<core::Uuid> &parts, const PassStats &stats, core::Instant now) {
   store_statuses(plans, now);
-  if (stats.did_something()) store_pass(plans, applied, stats, now);
+  std::optional<core::Uuid> pass;
+  if (stats.did_something() || !parts.empty()) pass = store_pass(plans, applied, stats, now);
+  if (!parts.empty()) merge_parts.run({*pass, parts});
   if (!applied.pending_jobs.empty()) announce_jobs.run({applied.pending_jobs});
+  return pass;
 }
 
 }  // namespace prebuilds::reconciler

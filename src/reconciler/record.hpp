@@ -6,7 +6,8 @@
 
 namespace prebuilds::reconciler {
 
-// Writes nothing for a pass that did nothing.
-void record(std::span<const core::PresetPlan> plans, const Applied &applied, const PassStats &stats, core::Instant now);
+// The row of reconcile_passes that tells of it, in which the rows `parts` are merged; nothing for a pass that did nothing.
+std::optional<core::Uuid> record(std::span<const core::PresetPlan> plans, const Applied &applied,
+                                 const std::vector<core::Uuid> &parts, const PassStats &stats, core::Instant now);
 
 }  // namespace prebuilds::reconciler

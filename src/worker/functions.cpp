@@ -7,6 +7,7 @@
 #include "worker/locks.hpp"
 #include "worker/shmem.hpp"
 #include "worker/worker.hpp"
+#include "worker/writers.hpp"
 
 namespace prebuilds::worker {
 
@@ -157,11 +158,6 @@ bool stop(const std::string &cause) {
   ereport(LOG, (errmsg("pg_prebuilds worker for database \"%s\" is stopped", database_name().c_str()),
                 errdetail("Cause: %s", cause.empty() ? "not given" : cause.c_str())));
   return changed;
-}
-
-int resolved_concurrency() {
-  const int setting = pg::guc::reconciliation_concurrency;
-  return setting > 0 ? setting : std::max(max_worker_processes / 2, 1);
 }
 
 std::string problem_of(const Slot &slot) {

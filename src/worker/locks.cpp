@@ -19,10 +19,11 @@ bool try_worker_lock() {
 }
 
 pid_t holder_of(const LOCKTAG &tag) {
+  constexpr LOCKMASK modes = LOCKBIT_ON(ExclusiveLock) | LOCKBIT_ON(ShareUpdateExclusiveLock);
   const LockData *locks = pg::call([] { return GetLockStatusData(); });
   for (int i = 0; i < locks->nelements; i++) {
     const LockInstanceData &lock = locks->locks[i];
-    if (std::memcmp(&lock.locktag, &tag, sizeof tag) == 0 && (lock.holdMask & LOCKBIT_ON(ExclusiveLock)) != 0)
+    if (std::memcmp(&lock.locktag, &tag, sizeof tag) == 0 && (lock.holdMask & modes) != 0)
       return lock.pid;
   }
   return 0;

@@ -12,7 +12,7 @@ LOCKTAG worker_lock_tag();
 // Takes it for the session, without waiting. False: another worker has it.
 bool try_worker_lock();
 
-// The process that holds a lock exclusively; 0: nobody does.
+// The process that holds a lock, alone or shared with those who write for it; 0: nobody does.
 pid_t holder_of(const LOCKTAG &tag);
 
 }  // namespace prebuilds::worker

@@ -9,7 +9,9 @@
 #include "worker/extension.hpp"
 #include "worker/locks.hpp"
 #include "worker/pass_counts.hpp"
+#include "worker/session.hpp"
 #include "worker/shmem.hpp"
+#include "worker/writers.hpp"
 
 namespace prebuilds::worker {
 
@@ -97,31 +99,6 @@ bool attach() {
     slot->wake.presets.clear();  // the first pass is a sweep
     return true;
   });
-}
-
-void set_override(const char *name, const char *value) {
-  pg::call([&] {
-    if (GetConfigOption(name, /* missing_ok = */ true, /* restrict_privileged = */ false) != nullptr)
-      SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
-  });
-}
-
-// What ALTER DATABASE and postgresql.conf may set for sessions must not change or stop what the worker does.
-void override_session_settings() {
-  set_override("application_name", worker_type);
-  set_override("default_transaction_read_only", "off");
-  set_override("default_transaction_isolation", "read committed");
-  set_override("default_transaction_deferrable", "off");
-  set_override("session_replication_role", "origin");
-  set_override("row_security", "on");
-  set_override("search_path", "pg_catalog, pg_temp");
-  set_override("jit", "off");
-  set_override("statement_timeout", "0");
-  set_override("transaction_timeout", "0");
-  set_override("idle_in_transaction_session_timeout", "0");
-  set_override("idle_session_timeout", "0");
-  // A pass waits for no row, but may meet a table that someone has locked.
-  set_override("lock_timeout", "10s");
 }
 
 // Lets a shutdown end the worker. A cancel that comes between two transactions has nothing to cancel.
@@ -246,7 +223,10 @@ std::optional<Ending> Worker::turn() {
   const auto error = pg::run_transaction(activity.c_str(), XACT_REPEATABLE_READ, context_, [&] {
     presence = lock_extension();
     if (presence != Presence::here) return;
-    if (sweep || !presets.empty()) done = reconciler::worker_pass(sweep ? std::span<const core::Uuid>{} : presets);
+    // After a failure alone: what keeps writers from their part must not keep the pools from being filled.
+    const reconciler::Writers writers = failures_ == 0 ? write_by_several : nullptr;
+    if (sweep || !presets.empty())
+      done = reconciler::worker_pass(sweep ? std::span<const core::Uuid>{} : presets, writers);
     if (jobs_posted) announce(queues, all_queues);
   });
 
@@ -460,7 +440,7 @@ void prebuilds_worker_main(Datum database) {
     if (!attach()) return Datum{0};
     prebuilds::pg::call([] { BackgroundWorkerInitializeConnectionByOid(my_database, InvalidOid, 0); });
     pqsignal(SIGINT, StatementCancelHandler);
-    override_session_settings();
+    override_session_settings(worker_type);
     const MemoryContext context = prebuilds::pg::call(
         [] { return AllocSetContextCreate(TopMemoryContext, "pg_prebuilds worker turn", ALLOCSET_DEFAULT_SIZES); });
     MemoryContextSwitchTo(context);
