@@ -4,12 +4,6 @@
 
 namespace prebuilds::core {
 
-namespace {
-
-constexpr Duration tick{1};  // both a TTL and a backoff end strictly after their instant
-
-}  // namespace
-
 std::optional<Instant> next_due(const PresetSnapshot &preset, const Decision &decision, Instant now) {
   std::optional<Instant> due;
   const auto expect = [&](Instant at) {

@@ -124,7 +124,7 @@ PGDLLEXPORT Datum prebuilds_reconcile_preset(PG_FUNCTION_ARGS) {
 
 PGDLLEXPORT Datum prebuilds_plan(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
-    return show(fcinfo, [](core::Instant now) { return reconciler::presets_in_need(std::nullopt, now).presets; }, add_actions);
+    return show(fcinfo, [](core::Instant now) { return reconciler::presets_in_need(std::nullopt, now, std::nullopt).presets; }, add_actions);
   });
 }
 

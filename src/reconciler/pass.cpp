@@ -17,9 +17,14 @@ namespace prebuilds::reconciler {
 
 namespace {
 
+using namespace std::chrono_literals;
+
 constinit pg::Statement select_standstill(R"sql(
   SELECT CASE WHEN s.held THEN 'held' WHEN s.paused THEN 'paused' END FROM prebuilds.standstill AS s
 )sql");
+
+// A row that a pass found locked may be free again without a change that would wake the worker.
+constexpr core::Duration conflict_retry = 1s;
 
 // Some 5 µs each.
 constexpr int prebuilds_verified_per_sweep = 200;
@@ -38,9 +43,10 @@ void count(const PassStats &stats) {
                                              : PassOutcome::idle);
 }
 
-// Everything after the lock and the snapshot. `begin` is the clock's, for elapsed; `now` is what is decided for.
+// Everything after the lock and the snapshot. `begin` is the clock's, for elapsed; `now` is what is decided for; expiries
+// matter until `horizon`.
 WorkerTurn locked_pass(const std::optional<std::vector<core::Uuid>> &presets, Writers writers, core::Instant begin,
-                       core::Instant now) {
+                       core::Instant now, std::optional<core::Instant> horizon) {
   WorkerTurn turn;
   PassStats &stats = turn.stats;
   stats.lock_acquired = true;
@@ -51,12 +57,11 @@ WorkerTurn locked_pass(const std::optional<std::vector<core::Uuid>> &presets, Wr
   const worker::Unnoted unnoted;
   const int busy_organizations = reconcile_free_memberships(now);
 
-  const Need need = presets_in_need(presets, now);
+  const Need need = presets_in_need(presets, now, horizon);
   const Plan plan = plan_presets(need.presets, now);
-  turn.next_due = need.next_expiry;
+  turn.due = need.expiring;
   for (const core::PresetPlan &each : plan.plans) {
-    if (const auto due = core::next_due(*each.preset, each.decision, now))
-      turn.next_due = turn.next_due ? std::min(*turn.next_due, *due) : due;
+    if (const auto due = core::next_due(*each.preset, each.decision, now)) turn.due.push_back({each.preset->id, *due});
     if (!each.decision.can_skip) stats.presets_total++;
     if (!each.decision.actions.empty()) stats.presets_reconciled++;
   }
@@ -70,6 +75,11 @@ WorkerTurn locked_pass(const std::optional<std::vector<core::Uuid>> &presets, Wr
   stats.canceled += written.stats.canceled;
   stats.conflicts += written.stats.conflicts;
   stats.errors += written.stats.errors;
+  turn.organizations_busy = busy_organizations > 0;
+  if (stats.conflicts > busy_organizations) {
+    for (const core::PresetPlan &each : plan.plans)
+      if (!each.decision.actions.empty()) turn.due.push_back({each.preset->id, core::later(now, conflict_retry)});
+  }
   return turn;
 }
 
@@ -106,7 +116,7 @@ PassStats pass_in_transaction(const std::optional<core::Uuid> &preset, core::Ins
   read_model::repair_after_triggers_were_off();
   marks::forget_all();
   pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
-  stats = locked_pass(preset ? std::optional(std::vector{*preset}) : std::nullopt, nullptr, begin, now).stats;
+  stats = locked_pass(preset ? std::optional(std::vector{*preset}) : std::nullopt, nullptr, begin, now, std::nullopt).stats;
   pg::call([] { PopActiveSnapshot(); });
   stats.elapsed = clock_now() - begin;
   count(stats);
@@ -121,6 +131,7 @@ WorkerTurn worker_pass(std::span<const core::Uuid> presets, Writers writers) {
     return turn;
   }
 
+  const core::Instant horizon = core::later(now, std::chrono::milliseconds(pg::guc::reconciliation_interval_ms));
   const auto push_snapshot = [] { pg::call([] { PushActiveSnapshot(GetTransactionSnapshot()); }); };
   const auto pop_snapshot = [] { pg::call([] { PopActiveSnapshot(); }); };
   const pg::StatementSettings settings;
@@ -132,9 +143,9 @@ WorkerTurn worker_pass(std::span<const core::Uuid> presets, Writers writers) {
     marks::forget_all();
     pop_snapshot();
     push_snapshot();  // the same one, which now sees the repaired rows too
-    turn = locked_pass(std::nullopt, writers, now, now);
+    turn = locked_pass(std::nullopt, writers, now, now, horizon);
   } else {
-    turn = locked_pass(std::vector(presets.begin(), presets.end()), writers, now, now);
+    turn = locked_pass(std::vector(presets.begin(), presets.end()), writers, now, now, horizon);
   }
   if (turn.stats.paused) turn.standstill = standstill();
   turn.stats.elapsed = clock_now() - now;

@@ -3,6 +3,7 @@
 
 #include "core/decide.hpp"
 #include "pg/spi.hpp"
+#include "reconciler/snapshot.hpp"
 
 namespace prebuilds::reconciler {
 
@@ -31,7 +32,10 @@ PassStats pass_in_transaction(const std::optional<core::Uuid> &preset, core::Ins
 
 struct WorkerTurn {
   PassStats stats;
-  std::optional<core::Instant> next_due;  // when time alone will change something
+  // The presets at which somebody has to look again although nothing happens to them: time alone changes what they
+  // need, or a row was locked. Of expiries only those until the next sweep.
+  std::vector<Due> due;
+  bool organizations_busy = false;        // a membership could not be written
   std::optional<std::string> standstill;  // why the pass did not act: disabled, held or paused
 };
 

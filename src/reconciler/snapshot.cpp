@@ -4,15 +4,16 @@
 #include <set>
 
 #include "checks/timezone.hpp"
+#include "core/due.hpp"
 #include "pg/gucs.hpp"
 
 namespace prebuilds::reconciler {
 
 namespace {
 
-// Of the presets $2, or of all. A preset with schedules has a zone, and what it desires is core's to say. The last row
-// has no preset: it tells when the next prebuild expires, at the earliest: a workspace from near the end of time must
-// not overflow the sum.
+// Of the presets $2, or of all. A preset with schedules has a zone, and what it desires is core's to say. One that needs
+// nothing comes with the instant at which its next prebuild expires, at the earliest, if that is not after $3: a workspace
+// from near the end of time must not overflow the sum.
 constinit pg::Statement select_presets_in_need(R"sql(
   WITH active AS (
        SELECT * FROM prebuilds.active_presets WHERE $2 IS NULL
@@ -45,14 +46,11 @@ constinit pg::Statement select_presets_in_need(R"sql(
               END AS in_need
          FROM active a
          FULL JOIN counted l ON l.preset_id = a.id)
-  SELECT p.preset_id, NULL::timestamptz
+  SELECT p.preset_id, CASE WHEN NOT p.in_need AND p.expires_at >= $1 THEN p.expires_at END
     FROM pool p
-   WHERE p.in_need OR p.expires_at < $1
-   UNION ALL
-  SELECT NULL, min(p.expires_at) FILTER (WHERE p.expires_at >= $1)
-    FROM pool p
+   WHERE p.in_need OR p.expires_at < $1 OR p.expires_at <= $3
 )sql",
-                                               TIMESTAMPTZOID, UUIDARRAYOID);
+                                               TIMESTAMPTZOID, UUIDARRAYOID, TIMESTAMPTZOID);
 
 constinit pg::Statement select_presets_to_show(R"sql(
   SELECT a.id FROM prebuilds.active_presets a
@@ -248,13 +246,15 @@ void fill_failure_bases(std::vector<Loaded> &loaded) {
 
 }  // namespace
 
-Need presets_in_need(const std::optional<std::vector<core::Uuid>> &presets, core::Instant now) {
+Need presets_in_need(const std::optional<std::vector<core::Uuid>> &presets, core::Instant now,
+                     std::optional<core::Instant> horizon) {
   Need need;
-  select_presets_in_need.read({now, presets}).each([&](pg::Row &row) {
-    if (const auto preset = row.optional_uuid()) {
-      need.presets.push_back(*preset);
+  select_presets_in_need.read({now, presets, horizon}).each([&](pg::Row &row) {
+    const core::Uuid preset = row.uuid();
+    if (const auto expires_at = row.optional_instant()) {
+      need.expiring.push_back({preset, core::later(*expires_at, core::tick)});
     } else {
-      need.next_expiry = row.optional_instant();
+      need.presets.push_back(preset);
     }
   });
   return need;

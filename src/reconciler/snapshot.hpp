@@ -6,16 +6,23 @@
 
 namespace prebuilds::reconciler {
 
+// A preset that needs nothing until some instant.
+struct Due {
+  core::Uuid preset;
+  core::Instant at;
+};
+
 struct Need {
   // Presets that may need something: a superset of those that core cannot skip.
   std::vector<core::Uuid> presets;
-  // When the next prebuild of any other one expires.
-  std::optional<core::Instant> next_expiry;
+  // Others whose next prebuild expires by the horizon.
+  std::vector<Due> expiring;
 };
 
 // Of these presets, or of all: what a pass has to look at, found by counts. The prebuilds of presets in balance are not
-// read one by one.
-Need presets_in_need(const std::optional<std::vector<core::Uuid>> &presets, core::Instant now);
+// read one by one. No horizon: expiries do not matter.
+Need presets_in_need(const std::optional<std::vector<core::Uuid>> &presets, core::Instant now,
+                     std::optional<core::Instant> horizon);
 
 // Every prebuild configuration that is active or has a live prebuild.
 std::vector<core::Uuid> presets_to_show();

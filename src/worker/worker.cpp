@@ -1,5 +1,6 @@
 #include "worker/worker.hpp"
 
+#include "core/agenda.hpp"
 #include "core/backoff.hpp"
 #include "pg/compat.hpp"
 #include "pg/gucs.hpp"
@@ -29,8 +30,8 @@ constexpr Clock::duration shortest_lock_retry = 1ms;
 constexpr Clock::duration longest_lock_retry = 256ms;
 constexpr Clock::duration busy_extension_retry = 200ms;
 constexpr Clock::duration housekeeping_interval = 1min;
-// A row that a pass found locked may be free again without a change that would wake the worker.
-constexpr core::Duration conflict_retry = 1s;
+// When an organization that a pass found locked is tried again.
+constexpr Clock::duration organization_retry = 1s;
 // When time alone was expected to change something and did not.
 constexpr core::Duration idle_due_retry = 1s;
 
@@ -124,7 +125,8 @@ class Worker {
 
   std::optional<Ending> turn();
   std::optional<Ending> leave_if_not_here(Presence presence);
-  void finish_pass(const reconciler::WorkerTurn &done, bool sweep, TimePoint began, core::Instant began_at);
+  void finish_pass(const reconciler::WorkerTurn &done, bool sweep, std::span<const core::Uuid> presets, TimePoint began,
+                   core::Instant began_at);
   void fail(const pg::SqlError &error);
   void report(std::string &known, const char *what, const pg::SqlError &error);
   void keep_house();
@@ -133,14 +135,14 @@ class Worker {
   void sleep_until(TimePoint when);
   void show(Phase phase);
 
-  bool due_reached() const { return next_due_ && wall_clock() >= *next_due_; }
   TimePoint next_turn() const;
+  std::vector<core::Uuid> presets_to_look_at(core::Instant now) const;
 
   MemoryContext context_;  // current between transactions, reset after each turn
   TimePoint next_sweep_{};
   TimePoint next_housekeeping_{};
   TimePoint not_before_{};                  // no pass begins earlier
-  std::optional<core::Instant> next_due_;   // when time alone changes something
+  core::Agenda agenda_;                     // presets that time alone changes
   WakeSet kept_;                            // taken from the slot, not dealt with yet
   Clock::duration lock_retry_ = shortest_lock_retry;
   int failures_ = 0;                        // of passes, in a row
@@ -193,12 +195,21 @@ Worker::TimePoint Worker::next_turn() const {
   TimePoint when = next_sweep_;
   if (woken) {
     when = TimePoint::min();
-  } else if (next_due_) {
+  } else if (const auto due = agenda_.next()) {
     // At least as far away as the clock on the wall says, which may be set back and forth.
-    const core::Duration wait = core::elapsed(wall_clock(), *next_due_);
+    const core::Duration wait = core::elapsed(wall_clock(), *due);
     if (wait < std::chrono::hours(24)) when = std::min(when, Clock::now() + wait);
   }
   return std::max(when, not_before_);
+}
+
+// Those that something happened to, and those that are due, without any twice.
+std::vector<core::Uuid> Worker::presets_to_look_at(core::Instant now) const {
+  std::vector<core::Uuid> presets = agenda_.due(now);
+  presets.insert(presets.end(), kept_.presets.items().begin(), kept_.presets.items().end());
+  std::sort(presets.begin(), presets.end());
+  presets.erase(std::unique(presets.begin(), presets.end()), presets.end());
+  return presets;
 }
 
 std::optional<Ending> Worker::turn() {
@@ -208,8 +219,8 @@ std::optional<Ending> Worker::turn() {
   });
   const TimePoint began = Clock::now();
   const core::Instant began_at = wall_clock();
-  const bool sweep = began >= next_sweep_ || due_reached() || kept_.presets.everything();
-  const std::vector<core::Uuid> presets(kept_.presets.items().begin(), kept_.presets.items().end());
+  const bool sweep = began >= next_sweep_ || kept_.presets.everything();
+  const std::vector<core::Uuid> presets = presets_to_look_at(began_at);
   const std::vector<std::int64_t> queues(kept_.job_queues.items().begin(), kept_.job_queues.items().end());
   const bool all_queues = kept_.job_queues.everything();
   const bool jobs_posted = !kept_.job_queues.empty();
@@ -243,7 +254,7 @@ std::optional<Ending> Worker::turn() {
       kept_.job_queues.clear();
   } else {
     kept_.job_queues.clear();
-    if (done) finish_pass(*done, sweep, began, began_at);
+    if (done) finish_pass(*done, sweep, presets, began, began_at);
   }
   show(failures_ > 0 ? Phase::failing : Phase::idle);
   pg::call([&] { pgstat_report_stat(/* force = */ sweep); });
@@ -266,7 +277,8 @@ std::optional<Ending> Worker::leave_if_not_here(Presence presence) {
   return std::nullopt;
 }
 
-void Worker::finish_pass(const reconciler::WorkerTurn &done, bool sweep, TimePoint began, core::Instant began_at) {
+void Worker::finish_pass(const reconciler::WorkerTurn &done, bool sweep, std::span<const core::Uuid> presets,
+                         TimePoint began, core::Instant began_at) {
   const TimePoint now = Clock::now();
   if (!done.stats.lock_acquired) {
     not_before_ = now + lock_retry_;
@@ -276,15 +288,18 @@ void Worker::finish_pass(const reconciler::WorkerTurn &done, bool sweep, TimePoi
   lock_retry_ = shortest_lock_retry;
   not_before_ = std::max(began + merge_window, now + std::min(now - began, longest_rest));
   kept_.presets.clear();
+  const std::vector<core::Uuid> were_due = agenda_.due(began_at);
   if (sweep) {
     next_sweep_ = began + std::chrono::milliseconds(pg::guc::reconciliation_interval_ms);
-    next_due_ = std::nullopt;
+    agenda_.clear();
   }
-  auto expect = [&](core::Instant when) { next_due_ = next_due_ ? std::min(*next_due_, when) : when; };
+  agenda_.settle(presets);
   const bool did_something = done.stats.created + done.stats.deleted + done.stats.canceled > 0;
-  if (done.next_due)
-    expect(did_something ? *done.next_due : std::max(*done.next_due, core::later(began_at, idle_due_retry)));
-  if (done.stats.conflicts > 0) expect(core::later(began_at, conflict_retry));
+  for (const auto &[preset, at] : done.due) {
+    const bool in_vain = !did_something && std::binary_search(were_due.begin(), were_due.end(), preset);
+    agenda_.expect(preset, in_vain ? std::max(at, core::later(began_at, idle_due_retry)) : at);
+  }
+  if (done.organizations_busy) next_sweep_ = std::min(next_sweep_, began + organization_retry);
 
   if (failures_ > 0) {
     ereport(LOG, (errmsg("pg_prebuilds worker for database \"%s\" has recovered", MyBgworkerEntry->bgw_extra)));
@@ -300,7 +315,7 @@ void Worker::finish_pass(const reconciler::WorkerTurn &done, bool sweep, TimePoi
     slot.last_pass = pg::to_timestamptz(began_at);
     slot.last_stats = done.stats;
     core::Instant next = core::later(wall_clock(), std::chrono::duration_cast<core::Duration>(next_sweep_ - now));
-    if (next_due_) next = std::min(next, *next_due_);
+    if (const auto due = agenda_.next()) next = std::min(next, *due);
     slot.next_due = pg::to_timestamptz(next);
     slot.problem[0] = '\0';
   });

@@ -10,8 +10,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration tick{1};
-
 std::optional<Instant> due_of(const PresetSnapshot &preset) {
   return next_due(preset, decide(preset, Settings{}, now), now);
 }
