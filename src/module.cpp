@@ -14,7 +14,8 @@ void _PG_init(void) {
   prebuilds::pg::entry([] {
     prebuilds::pg::guc::define();
     // Loaded later, the functions work without a launcher; pg_upgrade wants nothing to run.
-    if (process_shared_preload_libraries_in_progress && !IsBinaryUpgrade) prebuilds::worker::register_preloaded();
+    if (process_shared_preload_libraries_in_progress && !IsBinaryUpgrade)
+      prebuilds::worker::register_preloaded();
     return Datum{0};
   });
 }

@@ -74,27 +74,13 @@ Options parse_options(int argc, char **argv) {
   // '+': the first word that is not an option begins the command, whose own options are its own.
   for (int choice; (choice = getopt_long(argc, argv, "+d:o:n:p:t:w:c:", long_options, nullptr)) != -1;) {
     switch (choice) {
-      case 'd':
-        options.conninfo = optarg;
-        break;
-      case 'o':
-        options.registration.organization = optarg;
-        break;
-      case 'n':
-        options.registration.name = optarg;
-        break;
-      case 'p':
-        options.registration.provisioners = optarg;
-        break;
-      case 't':
-        options.registration.tags = optarg;
-        break;
-      case 'w':
-        options.work_dir = optarg;
-        break;
-      case 'c':
-        options.concurrency = parse_number("concurrency", optarg, 1);
-        break;
+      case 'd': options.conninfo = optarg; break;
+      case 'o': options.registration.organization = optarg; break;
+      case 'n': options.registration.name = optarg; break;
+      case 'p': options.registration.provisioners = optarg; break;
+      case 't': options.registration.tags = optarg; break;
+      case 'w': options.work_dir = optarg; break;
+      case 'c': options.concurrency = parse_number("concurrency", optarg, 1); break;
       case poll_interval:
         options.poll_interval = std::chrono::seconds(parse_number("poll-interval", optarg, 1));
         break;
@@ -107,11 +93,8 @@ Options parse_options(int argc, char **argv) {
       case drain_timeout:
         options.drain_timeout = std::chrono::seconds(parse_number("drain-timeout", optarg, 0));
         break;
-      case help:
-        std::cout << usage;
-        std::exit(0);
-      default:
-        std::exit(2);  // getopt has said what is wrong
+      case help: std::cout << usage; std::exit(0);
+      default: std::exit(2);  // getopt has said what is wrong
     }
   }
   options.command.assign(argv + optind, argv + argc);

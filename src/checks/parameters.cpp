@@ -27,17 +27,14 @@ Option option_at(Jsonb *options, std::uint32_t i) {
       value = getKeyJsonValueFromContainer(value->val.binary.data, "value", 5, nullptr);
     if (value == nullptr) return {};
     switch (value->type) {
-      case jbvString:
-        return {value->val.string.val, value->val.string.len};
+      case jbvString: return {value->val.string.val, value->val.string.len};
       case jbvNumeric: {
         const char *number =
             DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
         return {number, static_cast<int>(std::strlen(number))};
       }
-      case jbvBool:
-        return value->val.boolean ? Option{"true", 4} : Option{"false", 5};
-      default:
-        return {};
+      case jbvBool: return value->val.boolean ? Option{"true", 4} : Option{"false", 5};
+      default: return {};
     }
   });
 }

@@ -1,9 +1,10 @@
 // Deleting a template against making somebody's workspace of it, whatever the isolation level.
 //
-// In REPEATABLE READ and above a statement's snapshot is as old as its transaction, so of two transactions that look for
-// each other's rows neither finds them, and both commit. Whoever has locked what the other needs therefore looks on the
-// latest snapshot, as PostgreSQL's own foreign keys do: the deletion for workspaces, a claim for a deletion. A
-// workspace from scratch needs no such look: it locks the template's row, which a deletion has changed.
+// In REPEATABLE READ and above a statement's snapshot is as old as its transaction, so of two transactions
+// that look for each other's rows neither finds them, and both commit. Whoever has locked what the other
+// needs therefore looks on the latest snapshot, as PostgreSQL's own foreign keys do: the deletion for
+// workspaces, a claim for a deletion. A workspace from scratch needs no such look: it locks the template's
+// row, which a deletion has changed.
 #include "pg/settings.hpp"
 #include "pg/spi.hpp"
 
@@ -53,7 +54,8 @@ PGDLLEXPORT Datum prebuilds_workspaces_in_the_way(PG_FUNCTION_ARGS) {
 // prebuilds.deleted_meanwhile(template_id uuid) returns boolean
 PGDLLEXPORT Datum prebuilds_deleted_meanwhile(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
-    if (!IsolationUsesXactSnapshot()) return BoolGetDatum(false);  // the caller's own statement would have seen it
+    if (!IsolationUsesXactSnapshot())
+      return BoolGetDatum(false);  // the caller's own statement would have seen it
     const core::Uuid id = pg::to_uuid(PG_GETARG_DATUM(0));
     const pg::StatementSettings settings;
     const pg::SpiSession session;

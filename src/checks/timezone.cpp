@@ -32,7 +32,8 @@ namespace {
 
 // PostgreSQL keeps one such value for all callers: it is read before the next call.
 const pg_tm *local_time(core::Instant instant, const std::string &zone) {
-  if (instant == core::Instant::min() || instant == core::Instant::max() || !is_timezone_name(zone)) return nullptr;
+  if (instant == core::Instant::min() || instant == core::Instant::max() || !is_timezone_name(zone))
+    return nullptr;
   const pg_time_t seconds = std::chrono::floor<std::chrono::seconds>(instant).time_since_epoch().count();
   return pg::call([&]() -> const pg_tm * {
     pg_tz *loaded = pg_tzset(zone.c_str());
@@ -55,7 +56,8 @@ std::optional<core::CivilTime> civil_time(core::Instant instant, const std::stri
 std::optional<core::NextHour> next_hour(core::Instant instant, const std::string &zone) {
   const pg_tm *local = local_time(instant, zone);
   if (local == nullptr) return std::nullopt;
-  const std::chrono::seconds left = std::chrono::hours(1) - std::chrono::minutes(local->tm_min) - std::chrono::seconds(local->tm_sec);
+  const std::chrono::seconds left =
+      std::chrono::hours(1) - std::chrono::minutes(local->tm_min) - std::chrono::seconds(local->tm_sec);
   const core::Instant begins = core::later(std::chrono::floor<std::chrono::seconds>(instant), left);
   const auto civil = civil_time(begins, zone);
   if (!civil) return std::nullopt;

@@ -17,14 +17,10 @@ std::string counted(int count, const std::string &noun) {
 
 std::string why_inactive(Activity activity) {
   switch (activity) {
-    case Activity::active:
-      break;
-    case Activity::other_version:
-      return "its version is not the active one";
-    case Activity::template_deprecated:
-      return "the template is deprecated";
-    case Activity::template_deleted:
-      return "the template is deleted";
+    case Activity::active: break;
+    case Activity::other_version: return "its version is not the active one";
+    case Activity::template_deprecated: return "the template is deprecated";
+    case Activity::template_deleted: return "the template is deleted";
   }
   return {};
 }
@@ -76,12 +72,10 @@ Desired desired_of(const PresetSnapshot &preset) {
 }
 
 // Prebuilds that are neither running nor on their way; below zero there are too many.
-int missing(const State &state) {
-  return state.desired - (state.actual - state.expired) - state.starting;
-}
+int missing(const State &state) { return state.desired - (state.actual - state.expired) - state.starting; }
 
-// That no workspace can be built is found out by a create that is needed, and known until it is mended: a pool in
-// balance is not looked at for it.
+// That no workspace can be built is found out by a create that is needed, and known until it is mended: a
+// pool in balance is not looked at for it.
 PrebuildStatus status_of(const PresetSnapshot &preset, const State &state, bool hard_limited) {
   const bool found_out = missing(state) > 0 || preset.prebuild_status == PrebuildStatus::validation_failed;
   if (preset.validation_problem && found_out) return PrebuildStatus::validation_failed;
@@ -274,7 +268,8 @@ Decision decide(const PresetSnapshot &preset, const Settings &settings, Instant 
 
   const bool hard_limited = is_hard_limited(preset, settings);
   decision.backoff = backoff_of(preset, desired.count, settings, now);
-  if (const PrebuildStatus status = status_of(preset, decision.state, hard_limited); status != preset.prebuild_status)
+  if (const PrebuildStatus status = status_of(preset, decision.state, hard_limited);
+      status != preset.prebuild_status)
     decision.new_status = status;
   decision.actions =
       active_actions(preset, decision.state, std::move(running), decision.backoff, hard_limited, settings);

@@ -64,7 +64,7 @@ struct PresetSnapshot {
   std::string scheduling_timezone;
   std::optional<CivilTime> civil_now;  // now in scheduling_timezone; none if that is not a zone
 
-  std::optional<NextHour> next_hour;   // likewise
+  std::optional<NextHour> next_hour;  // likewise
 
   std::optional<Duration> ttl;  // none or zero: prebuilds do not age
   std::optional<Instant> last_invalidated_at;

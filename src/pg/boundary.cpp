@@ -61,8 +61,9 @@ void detail::raise(Pending pending) noexcept {
   char *message = move_to_context(pending.message);
   char *detail = move_to_context(pending.detail);
   char *hint = move_to_context(pending.hint);
-  ereport(ERROR, (errcode(pending.sqlstate), errmsg("%s", message != nullptr ? message : "unknown error"),
-                  detail != nullptr ? errdetail("%s", detail) : 0, hint != nullptr ? errhint("%s", hint) : 0));
+  ereport(ERROR,
+          (errcode(pending.sqlstate), errmsg("%s", message != nullptr ? message : "unknown error"),
+           detail != nullptr ? errdetail("%s", detail) : 0, hint != nullptr ? errhint("%s", hint) : 0));
   pg_unreachable();
 }
 

@@ -3,7 +3,8 @@
 
 #include "pg/prelude.hpp"
 
-// 18 and later show name and version of a loaded library; what its plain PG_MODULE_MAGIC leaves out, g++ warns of.
+// 18 and later show name and version of a loaded library; what its plain PG_MODULE_MAGIC leaves out, g++
+// warns of.
 #if PG_VERSION_NUM < 180000
 #define PG_MODULE_MAGIC_EXT(...) PG_MODULE_MAGIC
 #endif

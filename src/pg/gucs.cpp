@@ -23,14 +23,15 @@ constexpr int max_int = std::numeric_limits<int>::max();
 
 void define_bool(const char *name, const char *what, bool *variable, int flags) {
   call([&] {
-    DefineCustomBoolVariable(name, what, nullptr, variable, *variable, PGC_SUSET, flags, nullptr, nullptr, nullptr);
+    DefineCustomBoolVariable(name, what, nullptr, variable, *variable, PGC_SUSET, flags, nullptr, nullptr,
+                             nullptr);
   });
 }
 
 void define_int(const char *name, const char *what, int *variable, int minimum, int maximum, int unit) {
   call([&] {
-    DefineCustomIntVariable(name, what, nullptr, variable, *variable, minimum, maximum, PGC_SUSET, unit, nullptr,
-                            nullptr, nullptr);
+    DefineCustomIntVariable(name, what, nullptr, variable, *variable, minimum, maximum, PGC_SUSET, unit,
+                            nullptr, nullptr, nullptr);
   });
 }
 
@@ -51,18 +52,18 @@ void define() {
   define_int("prebuilds.reconciliation_concurrency",
              "Writers of a worker's pass; 0 means half of max_worker_processes, at least 1.",
              &reconciliation_concurrency, 0, 64, 0);
-  define_int("prebuilds.max_creates_per_pass", "Prebuilds that one pass creates at most.", &max_creates_per_pass, 1,
-             1'000'000, 0);
+  define_int("prebuilds.max_creates_per_pass", "Prebuilds that one pass creates at most.",
+             &max_creates_per_pass, 1, 1'000'000, 0);
   define_int("prebuilds.provisioner_stale_interval", "Silence after which a provisioner counts as gone.",
              &provisioner_stale_interval_ms, 1000, max_int, GUC_UNIT_MS);
-  define_int("prebuilds.job_hang_timeout", "Silence after which a running job is failed.", &job_hang_timeout_ms, 1000,
-             max_int, GUC_UNIT_MS);
+  define_int("prebuilds.job_hang_timeout", "Silence after which a running job is failed.",
+             &job_hang_timeout_ms, 1000, max_int, GUC_UNIT_MS);
   define_int("prebuilds.job_pending_timeout", "Time after which a pending job of a person is failed.",
              &job_pending_timeout_ms, 1000, max_int, GUC_UNIT_MS);
-  define_int("prebuilds.history_retention", "How long evidence is kept; 0 means for ever.", &history_retention_minutes,
-             0, max_int, GUC_UNIT_MIN);
-  define_bool("prebuilds.debug_drop_wakeups", "Commits do not wake the worker (for tests).", &debug_drop_wakeups,
-              GUC_NOT_IN_SAMPLE);
+  define_int("prebuilds.history_retention", "How long evidence is kept; 0 means for ever.",
+             &history_retention_minutes, 0, max_int, GUC_UNIT_MIN);
+  define_bool("prebuilds.debug_drop_wakeups", "Commits do not wake the worker (for tests).",
+              &debug_drop_wakeups, GUC_NOT_IN_SAMPLE);
   call([] { MarkGUCPrefixReserved("prebuilds"); });
 }
 

@@ -17,7 +17,8 @@ extern int provisioner_stale_interval_ms;
 extern int job_hang_timeout_ms;
 extern int job_pending_timeout_ms;
 extern int history_retention_minutes;
-extern bool debug_drop_wakeups;  // for tests: commits wake no worker, so that the sweep has to find everything
+// For tests: commits wake no worker, so that the sweep has to find everything.
+extern bool debug_drop_wakeups;
 
 // Defines all of them and reserves the prefix.
 void define();

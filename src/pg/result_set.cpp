@@ -2,7 +2,8 @@
 
 namespace prebuilds::pg {
 
-ResultSet::ResultSet(FunctionCallInfo fcinfo) : result_(reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo)) {
+ResultSet::ResultSet(FunctionCallInfo fcinfo)
+    : result_(reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo)) {
   call([&] { InitMaterializedSRF(fcinfo, 0); });
 }
 
@@ -10,8 +11,9 @@ void ResultSet::add(std::initializer_list<Param> columns) {
   std::array<Datum, 32> values;
   std::array<bool, 32> nulls;
   if (static_cast<int>(columns.size()) != result_->setDesc->natts)
-    throw SqlError(ERRCODE_INTERNAL_ERROR, "function returns " + std::to_string(columns.size()) + " columns, " +
-                                               std::to_string(result_->setDesc->natts) + " are declared",
+    throw SqlError(ERRCODE_INTERNAL_ERROR,
+                   "function returns " + std::to_string(columns.size()) + " columns, " +
+                       std::to_string(result_->setDesc->natts) + " are declared",
                    {}, "Run ALTER EXTENSION pg_prebuilds UPDATE.");
   std::size_t n = 0;
   for (const Param &column : columns) {

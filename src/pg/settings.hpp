@@ -12,8 +12,8 @@ class ScopedSettings {
       : level_(call([] { return NewGUCNestLevel(); })) {
     for (const auto &setting : settings) {
       call([&] {
-        return set_config_option(setting.first, setting.second, PGC_USERSET, PGC_S_SESSION,
-                                 GUC_ACTION_SAVE, true, 0, false);
+        return set_config_option(setting.first, setting.second, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+                                 true, 0, false);
       });
     }
   }

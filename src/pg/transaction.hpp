@@ -1,6 +1,7 @@
 // Work that may fail and be rolled back while its caller goes on.
 //
-// in_subtransaction() within a transaction, run_transaction() for a process that has no transaction of its own.
+// in_subtransaction() within a transaction, run_transaction() for a process that has no transaction of its
+// own.
 #pragma once
 
 #include "pg/boundary.hpp"
@@ -8,8 +9,8 @@
 namespace prebuilds::pg {
 
 // Runs f in a subtransaction. An error of PostgreSQL or of ours rolls it back and is returned; a cancel or a
-// shutdown (class 57) is not for us to swallow and goes on as an exception, as does any other exception. None of
-// them leaves the subtransaction open: PostgreSQL would take it for a savepoint of the user's.
+// shutdown (class 57) is not for us to swallow and goes on as an exception, as does any other exception. None
+// of them leaves the subtransaction open: PostgreSQL would take it for a savepoint of the user's.
 template <class F>
 std::optional<SqlError> in_subtransaction(F &&f) {
   const MemoryContext context = CurrentMemoryContext;
@@ -40,9 +41,10 @@ std::optional<SqlError> in_subtransaction(F &&f) {
   return error;
 }
 
-// Runs f in a transaction of its own, for a background worker; `activity` is what pg_stat_activity shows meanwhile.
-// An error of PostgreSQL or of ours rolls the transaction back and is returned. The transaction has no snapshot yet
-// when f begins. `context` is current afterwards (a transaction's end leaves TopMemoryContext).
+// Runs f in a transaction of its own, for a background worker; `activity` is what pg_stat_activity shows
+// meanwhile. An error of PostgreSQL or of ours rolls the transaction back and is returned. The transaction
+// has no snapshot yet when f begins. `context` is current afterwards (a transaction's end leaves
+// TopMemoryContext).
 template <class F>
 std::optional<SqlError> run_transaction(const char *activity, int isolation, MemoryContext context, F &&f) {
   std::optional<SqlError> error;

@@ -12,8 +12,9 @@ inline TriggerData *trigger_data(FunctionCallInfo fcinfo) {
   return reinterpret_cast<TriggerData *>(fcinfo->context);
 }
 
-// Rows that an apply worker of logical replication writes are no statement's: what a statement trigger would do at the
-// end has to be done for each. It sets session_replication_role, as others do who load rows in that way.
+// Rows that an apply worker of logical replication writes are no statement's: what a statement trigger would
+// do at the end has to be done for each. It sets session_replication_role, as others do who load rows in that
+// way.
 inline bool only_row_triggers_fire() { return SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA; }
 
 // The value in a column of a row of the trigger's table; an error if it is NULL.

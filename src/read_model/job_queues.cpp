@@ -1,10 +1,11 @@
-// Triggers that keep prebuilds.job_queues, the dictionary of queues (every queue_key that any job ever had), and announce
-// new jobs.
+// Triggers that keep prebuilds.job_queues, the dictionary of queues (every queue_key that any job ever had),
+// and announce new jobs.
 //
-// The first job of a queue must not wait for another session that has posted one too and not committed yet: that may be
-// anybody's long transaction, a pass waits for nothing, and two that post to several queues would deadlock. No unique
-// index can tell that such a queue is there already without waiting to see whether it stays. So each transaction that sees
-// none adds a row of its own, readers do not mind several, and housekeeping merges them.
+// The first job of a queue must not wait for another session that has posted one too and not committed yet:
+// that may be anybody's long transaction, a pass waits for nothing, and two that post to several queues would
+// deadlock. No unique index can tell that such a queue is there already without waiting to see whether it
+// stays. So each transaction that sees none adds a row of its own, readers do not mind several, and
+// housekeeping merges them.
 #include <unordered_map>
 #include <vector>
 
@@ -26,8 +27,8 @@ constexpr pg::UniqueIndex known_queues("job_queues", "job_queues_pkey", "organiz
 // A job for each queue_key: more of the same have nothing to add.
 using Jobs = std::unordered_map<std::int64_t, core::Uuid>;
 
-// What the row triggers of the running statement noted. A newer job takes the place of an older one: a statement
-// that fails leaves its jobs to the next, where they do not exist.
+// What the row triggers of the running statement noted. A newer job takes the place of an older one: a
+// statement that fails leaves its jobs to the next, where they do not exist.
 struct Notes {
   Jobs of_unknown_queues;
   Jobs pending;
@@ -102,7 +103,8 @@ PG_FUNCTION_INFO_V1(prebuilds_post_jobs);
 PGDLLEXPORT Datum prebuilds_note_job(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     TriggerData *trigger = pg::trigger_data(fcinfo);
-    TupleTableSlot *row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newslot : trigger->tg_trigslot;
+    TupleTableSlot *row =
+        TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newslot : trigger->tg_trigslot;
     const std::int64_t queue = pg::bigint_column(trigger, row, "queue_key");
     const core::Uuid job = pg::uuid_column(trigger, row, "id");
     if (!known_queues.find(queue)) noted().of_unknown_queues.insert_or_assign(queue, job);

@@ -1,30 +1,34 @@
-// The read model: prebuilds.live_prebuilds, one row per live prebuild with all that the pass, the claim and the
-// status need to know of it. It is derived from its definition (a view) in the transaction of its sources.
+// The read model: prebuilds.live_prebuilds, one row per live prebuild with all that the pass, the claim and
+// the status need to know of it. It is derived from its definition (a view) in the transaction of its
+// sources.
 #pragma once
 
 #include "pg/datum.hpp"
 
 namespace prebuilds::read_model {
 
-// Makes the rows of these workspaces equal to their definition. First locks the rows that exist, then reads in
-// a new statement, so that of two sessions that change one prebuild the later one sees what the earlier one did.
+// Makes the rows of these workspaces equal to their definition. First locks the rows that exist, then reads
+// in a new statement, so that of two sessions that change one prebuild the later one sees what the earlier
+// one did.
 void derive(const std::vector<core::Uuid> &workspaces);
 
-// Removes the rows of workspaces that the prebuilds user does not own any more, as a claim does: nothing to derive.
+// Removes the rows of workspaces that the prebuilds user does not own any more, as a claim does: nothing to
+// derive.
 void remove(const std::vector<core::Uuid> &workspaces);
 
 // Derives every row that differs from its definition; how many did. In step with the triggers there are none.
 int rebuild();
 
-// For a row trigger on provisioner_jobs: if the job is pending, announces it at the end of the statement, and says that
-// it is in its queue.
+// For a row trigger on provisioner_jobs: if the job is pending, announces it at the end of the statement, and
+// says that it is in its queue.
 void note_if_pending(TriggerData *trigger, TupleTableSlot *row);
 
-// Everything that triggers derive, read model, open flags and queues, if they have been off since the last time.
+// Everything that triggers derive, read model, open flags and queues, if they have been off since the last
+// time.
 void repair_after_triggers_were_off();
 
-// Compares up to `rows` prebuilds with their definition, others in each call, and derives what differs: nothing should,
-// but a derived table that nobody looks at is wrong one day.
+// Compares up to `rows` prebuilds with their definition, others in each call, and derives what differs:
+// nothing should, but a derived table that nobody looks at is wrong one day.
 void verify_some(int rows);
 
 }  // namespace prebuilds::read_model

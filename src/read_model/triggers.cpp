@@ -1,8 +1,9 @@
 // Triggers that keep the read model in step with its sources, for any writer.
 //
-// Row triggers only note the key of what changed (their WHEN conditions let through what can matter). At the end
-// of the statement its statement trigger finds out by key look-ups which of the keys belong to a live prebuild,
-// most often none, and derives those rows together. Of replicated rows each is a statement of its own.
+// Row triggers only note the key of what changed (their WHEN conditions let through what can matter). At the
+// end of the statement its statement trigger finds out by key look-ups which of the keys belong to a live
+// prebuild, most often none, and derives those rows together. Of replicated rows each is a statement of its
+// own.
 #include <vector>
 
 #include "pg/owner.hpp"
@@ -53,9 +54,7 @@ void find_concerned(const Change &change, Concerned &concerned) {
         concerned.claimed.push_back(change.id);
       }
       return;
-    case Key::job:
-      workspace = live_by_job.find(change.id);
-      break;
+    case Key::job: workspace = live_by_job.find(change.id); break;
     case Key::new_job:
       workspace = build_by_job.find(change.id);
       if (workspace && workspace_owner.find(*workspace) != core::system_user) workspace.reset();

@@ -56,8 +56,9 @@ void repair_after_triggers_were_off() {
   // Somebody may be writing the same builds: the next sweep tries again.
   if (const auto error = pg::in_subtransaction([] { repair_open.run(); })) {
     pg::call([&] {
-      ereport(WARNING, (errcode(error->sqlstate), errmsg("could not mend the open builds: %s", error->message.c_str()),
-                        error->detail.empty() ? 0 : errdetail("%s", error->detail.c_str())));
+      ereport(WARNING,
+              (errcode(error->sqlstate), errmsg("could not mend the open builds: %s", error->message.c_str()),
+               error->detail.empty() ? 0 : errdetail("%s", error->detail.c_str())));
     });
     return;
   }

@@ -8,7 +8,7 @@ namespace prebuilds::reconciler {
 
 namespace {
 
-// ---- statements ---------------------------------------------------------------------------------------------
+// ---- statements -----------------------------------------------------------------------------------------
 
 // The workspace's row as well: FOR UPDATE keeps out a build that somebody has inserted and not committed.
 constinit pg::Statement lock_running(R"sql(
@@ -69,8 +69,8 @@ constinit pg::Statement lock_pending(R"sql(
 )sql",
                                      UUIDARRAYOID);
 
-// What delete builds of locked prebuilds refer to: their foreign keys would wait for whoever holds one of these. The
-// prebuilds that can get one, with their jobs.
+// What delete builds of locked prebuilds refer to: their foreign keys would wait for whoever holds one of
+// these. The prebuilds that can get one, with their jobs.
 constinit pg::Statement lock_references(R"sql(
   SELECT m.workspace_id, m.job_id
     FROM (SELECT w.organization_id, l.template_version_id, l.build_preset_id,
@@ -128,7 +128,8 @@ constinit pg::Statement insert_delete_builds(R"sql(
           ORDER BY lb.build_number DESC
           LIMIT 1) b
 )sql",
-                                             UUIDARRAYOID, UUIDARRAYOID, UUIDARRAYOID, TIMESTAMPTZOID, BOOLOID);
+                                             UUIDARRAYOID, UUIDARRAYOID, UUIDARRAYOID, TIMESTAMPTZOID,
+                                             BOOLOID);
 
 // A provisioner needs the same values to take down what it built.
 constinit pg::Statement copy_parameters(R"sql(
@@ -205,7 +206,8 @@ constinit pg::Statement insert_workspaces(R"sql(
   SELECT i.id, $5, $5, $5, 'c42fdf75-3097-471c-8c33-fb52454d81c0'::pg_catalog.uuid, i.organization_id, i.template_id, i.name
     FROM unnest($1, $2, $3, $4) i (id, organization_id, template_id, name)
 )sql",
-                                          UUIDARRAYOID, UUIDARRAYOID, UUIDARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID);
+                                          UUIDARRAYOID, UUIDARRAYOID, UUIDARRAYOID, TEXTARRAYOID,
+                                          TIMESTAMPTZOID);
 
 constinit pg::Statement insert_create_jobs(R"sql(
   INSERT INTO prebuilds.provisioner_jobs
@@ -218,7 +220,8 @@ constinit pg::Statement insert_create_jobs(R"sql(
    CROSS JOIN LATERAL (SELECT organization_id, provisioner FROM prebuilds.templates WHERE id = i.template_id LIMIT 1) t
    CROSS JOIN LATERAL (SELECT tags FROM prebuilds.template_versions WHERE id = i.template_version_id LIMIT 1) v
 )sql",
-                                           UUIDARRAYOID, UUIDARRAYOID, UUIDARRAYOID, UUIDARRAYOID, TIMESTAMPTZOID);
+                                           UUIDARRAYOID, UUIDARRAYOID, UUIDARRAYOID, UUIDARRAYOID,
+                                           TIMESTAMPTZOID);
 
 constinit pg::Statement insert_create_builds(R"sql(
   INSERT INTO prebuilds.workspace_builds
@@ -228,8 +231,8 @@ constinit pg::Statement insert_create_builds(R"sql(
          'c42fdf75-3097-471c-8c33-fb52454d81c0'::pg_catalog.uuid, i.job_id, i.preset_id
     FROM unnest($1, $2, $3, $4, $5) i (id, workspace_id, template_version_id, job_id, preset_id)
 )sql",
-                                             UUIDARRAYOID, UUIDARRAYOID, UUIDARRAYOID, UUIDARRAYOID, UUIDARRAYOID,
-                                             TIMESTAMPTZOID);
+                                             UUIDARRAYOID, UUIDARRAYOID, UUIDARRAYOID, UUIDARRAYOID,
+                                             UUIDARRAYOID, TIMESTAMPTZOID);
 
 constinit pg::Statement insert_create_parameters(R"sql(
   INSERT INTO prebuilds.workspace_build_parameters (id, created_at, updated_at, workspace_build_id, name, value)
@@ -250,7 +253,7 @@ constinit pg::Statement insert_create_parameters(R"sql(
 )sql",
                                                  UUIDARRAYOID, UUIDARRAYOID, UUIDARRAYOID, TIMESTAMPTZOID);
 
-// ---- steps --------------------------------------------------------------------------------------------------
+// ---- steps ----------------------------------------------------------------------------------------------
 
 // What one step is to do for one preset.
 struct Work {
@@ -309,9 +312,12 @@ Applied cancel_pending(std::span<const Work> works, core::Instant now) {
   cancel_jobs.run({canceled, now});
   deletes.write(now, /* keep_state = */ false);
 
-  const core::Instant stale = core::earlier(now, std::chrono::milliseconds(pg::guc::provisioner_stale_interval_ms));
+  const core::Instant stale =
+      core::earlier(now, std::chrono::milliseconds(pg::guc::provisioner_stale_interval_ms));
   std::set<core::Uuid> completed;
-  complete_unserved_jobs.run({deletes.jobs, now, stale}).each([&](pg::Row &row) { completed.insert(row.uuid()); });
+  complete_unserved_jobs.run({deletes.jobs, now, stale}).each([&](pg::Row &row) {
+    completed.insert(row.uuid());
+  });
   std::vector<core::Uuid> gone;
   for (std::size_t i = 0; i < deletes.jobs.size(); i++) {
     if (completed.contains(deletes.jobs[i])) {
@@ -421,8 +427,9 @@ void add(Applied &sum, Applied &&part) {
   sum.pending_jobs.insert(sum.pending_jobs.end(), part.pending_jobs.begin(), part.pending_jobs.end());
 }
 
-// All presets in one subtransaction; if that fails, again in halves, until what fails stands alone. A lock that was
-// waited for once, as long as lock_timeout allows, is not waited for again by every half and every later step.
+// All presets in one subtransaction; if that fails, again in halves, until what fails stands alone. A lock
+// that was waited for once, as long as lock_timeout allows, is not waited for again by every half and every
+// later step.
 void run_step(const Step &step, std::span<const Work> works, core::Instant now, Applied &sum,
               std::optional<pg::WithoutWaiting> &patience_is_over) {
   if (works.empty()) return;
@@ -462,9 +469,9 @@ Applied apply_plans(std::span<const core::PresetPlan> plans, core::Instant now) 
     }
     return works;
   };
-  for (const Step &step : {Step{core::ActionKind::cancel_pending, cancel_pending},
-                           Step{core::ActionKind::delete_prebuilds, delete_running},
-                           Step{core::ActionKind::create, create}})
+  for (const Step &step :
+       {Step{core::ActionKind::cancel_pending, cancel_pending},
+        Step{core::ActionKind::delete_prebuilds, delete_running}, Step{core::ActionKind::create, create}})
     run_step(step, works_of(step.action), now, sum, patience_is_over);
   return sum;
 }

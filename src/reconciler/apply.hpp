@@ -20,7 +20,7 @@ struct PresetFailure {
 
 struct Applied {
   int created = 0;
-  int deleted = 0;   // an orphan delete counts here and in canceled
+  int deleted = 0;  // an orphan delete counts here and in canceled
   int canceled = 0;
   int conflicts = 0;
   std::map<core::Uuid, int> created_by_preset;

@@ -31,7 +31,8 @@ core::Instant instant_of(FunctionCallInfo fcinfo, int argument) {
   if (PG_ARGISNULL(argument)) return pg::to_instant(GetCurrentTimestamp());
   const TimestampTz as_of = PG_GETARG_TIMESTAMPTZ(argument);
   if (TIMESTAMP_NOT_FINITE(as_of))
-    throw pg::SqlError(ERRCODE_INVALID_PARAMETER_VALUE, "as_of is infinite", {}, "Give an instant, or NULL for now.");
+    throw pg::SqlError(ERRCODE_INVALID_PARAMETER_VALUE, "as_of is infinite", {},
+                       "Give an instant, or NULL for now.");
   require_operator.run({pg::to_instant(as_of)});
   return pg::to_instant(as_of);
 }
@@ -41,7 +42,8 @@ void add(pg::ResultSet &result, const PassStats &stats) {
               stats.canceled, stats.conflicts, stats.errors, stats.lock_acquired, stats.paused});
 }
 
-void add_actions(pg::ResultSet &result, const core::PresetPlan &plan, const std::optional<std::string> &standstill) {
+void add_actions(pg::ResultSet &result, const core::PresetPlan &plan,
+                 const std::optional<std::string> &standstill) {
   const core::PresetSnapshot &preset = *plan.preset;
   for (const core::Action &action : plan.decision.actions) {
     std::optional<std::vector<core::Uuid>> workspaces;
@@ -49,13 +51,14 @@ void add_actions(pg::ResultSet &result, const core::PresetPlan &plan, const std:
       workspaces.emplace();
       for (const core::Prebuild &prebuild : action.prebuilds) workspaces->push_back(prebuild.id);
     }
-    result.add({preset.organization_name, preset.template_name, preset.template_version_name, preset.name, preset.id,
-                name_of(action.kind), name_of(action.cause), action.count, workspaces,
+    result.add({preset.organization_name, preset.template_name, preset.template_version_name, preset.name,
+                preset.id, name_of(action.kind), name_of(action.cause), action.count, workspaces,
                 (standstill ? *standstill + ": " : std::string()) + action.reason, action.retry_at});
   }
 }
 
-void add_status(pg::ResultSet &result, const core::PresetPlan &plan, const std::optional<std::string> &standstill) {
+void add_status(pg::ResultSet &result, const core::PresetPlan &plan,
+                const std::optional<std::string> &standstill) {
   const core::PresetSnapshot &preset = *plan.preset;
   const core::Decision &decision = plan.decision;
   const core::State &state = decision.state;
@@ -64,12 +67,28 @@ void add_status(pg::ResultSet &result, const core::PresetPlan &plan, const std::
   if (standstill == "held")
     problem = "held: this database was restored or copied, prebuilds_resume() releases it" +
               (problem ? "; " + *problem : std::string());
-  result.add({preset.organization_name, preset.template_name, preset.template_version_name, preset.name, preset.id,
-              preset.active(), state.desired, name_of(state.desired_source), state.actual, state.eligible,
-              state.expired, state.extraneous, state.starting, state.stopping, state.deleting,
-              static_cast<int>(preset.pending_inactive.size()), preset.failed, preset.parked,
-              name_of(decision.new_status.value_or(preset.prebuild_status)), decision.backoff.num_failed,
-              decision.backoff.until, problem});
+  result.add({preset.organization_name,
+              preset.template_name,
+              preset.template_version_name,
+              preset.name,
+              preset.id,
+              preset.active(),
+              state.desired,
+              name_of(state.desired_source),
+              state.actual,
+              state.eligible,
+              state.expired,
+              state.extraneous,
+              state.starting,
+              state.stopping,
+              state.deleting,
+              static_cast<int>(preset.pending_inactive.size()),
+              preset.failed,
+              preset.parked,
+              name_of(decision.new_status.value_or(preset.prebuild_status)),
+              decision.backoff.num_failed,
+              decision.backoff.until,
+              problem});
 }
 
 // Looks at presets as they are at this moment, whatever the isolation level.
@@ -111,7 +130,8 @@ PGDLLEXPORT Datum prebuilds_reconcile_preset(PG_FUNCTION_ARGS) {
     pg::SpiSession session;
     require_writable("prebuilds_reconcile_preset()");
     if (PG_ARGISNULL(0))
-      throw pg::SqlError(ERRCODE_INVALID_PARAMETER_VALUE, "preset_id is null", {}, "Give the id of a preset.");
+      throw pg::SqlError(ERRCODE_INVALID_PARAMETER_VALUE, "preset_id is null", {},
+                         "Give the id of a preset.");
     const core::Uuid preset = pg::to_uuid(PG_GETARG_DATUM(0));
     const core::Instant now = instant_of(fcinfo, 1);
     if (select_preset.run({preset}).empty())
@@ -124,13 +144,17 @@ PGDLLEXPORT Datum prebuilds_reconcile_preset(PG_FUNCTION_ARGS) {
 
 PGDLLEXPORT Datum prebuilds_plan(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
-    return show(fcinfo, [](core::Instant now) { return reconciler::presets_in_need(std::nullopt, now, std::nullopt).presets; }, add_actions);
+    const auto needy = [](core::Instant now) {
+      return reconciler::presets_in_need(std::nullopt, now, std::nullopt).presets;
+    };
+    return show(fcinfo, needy, add_actions);
   });
 }
 
 PGDLLEXPORT Datum prebuilds_status(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
-    return show(fcinfo, [](core::Instant) { return reconciler::presets_to_show(); }, add_status);
+    return show(
+        fcinfo, [](core::Instant) { return reconciler::presets_to_show(); }, add_status);
   });
 }
 

@@ -81,10 +81,8 @@ bool somebody_is_at_it(const pg::SqlError &error) {
     case ERRCODE_LOCK_NOT_AVAILABLE:
     case ERRCODE_T_R_SERIALIZATION_FAILURE:
     case ERRCODE_T_R_DEADLOCK_DETECTED:
-    case ERRCODE_FOREIGN_KEY_VIOLATION:
-      return true;
-    default:
-      return false;
+    case ERRCODE_FOREIGN_KEY_VIOLATION: return true;
+    default: return false;
   }
 }
 

@@ -49,7 +49,8 @@ constinit pg::Statement insert_failures(R"sql(
    CROSS JOIN LATERAL (SELECT FROM prebuilds.template_version_presets p
                         WHERE p.id = i.preset_id FOR KEY SHARE SKIP LOCKED) p
 )sql",
-                                        UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID);
+                                        UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+                                        TIMESTAMPTZOID);
 
 constinit pg::Statement insert_pass(R"sql(
   INSERT INTO prebuilds.reconcile_passes
@@ -65,9 +66,9 @@ constinit pg::Statement insert_pass(R"sql(
             FROM unnest($13, $14, $15, $16, $17) c (preset_id, desired, valid, starting, created))
   RETURNING id
 )sql",
-                                    TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT4OID, INT4OID, INT4OID, INT4OID,
-                                    INT4OID, UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, UUIDARRAYOID, INT4ARRAYOID,
-                                    INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID);
+                                    TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT4OID, INT4OID, INT4OID,
+                                    INT4OID, INT4OID, UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, UUIDARRAYOID,
+                                    INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID);
 
 // A part that was counted meanwhile, or is being counted, stays a row of its own: nothing is counted twice.
 constinit pg::Statement merge_parts(R"sql(
@@ -142,16 +143,17 @@ core::Uuid store_pass(std::span<const core::PresetPlan> plans, const Applied &ap
     created.push_back(found->second);
   }
   return insert_pass
-      .run({now, static_cast<std::int64_t>(stats.elapsed.count()), stats.presets_total, stats.presets_reconciled,
-            stats.created, stats.deleted, stats.canceled, stats.conflicts, stats.errors, failed, sqlstates, messages,
-            presets, desired, valid, starting, created})
+      .run({now, static_cast<std::int64_t>(stats.elapsed.count()), stats.presets_total,
+            stats.presets_reconciled, stats.created, stats.deleted, stats.canceled, stats.conflicts,
+            stats.errors, failed, sqlstates, messages, presets, desired, valid, starting, created})
       .first([](pg::Row &row) { return row.uuid(); });
 }
 
 }  // namespace
 
 std::optional<core::Uuid> record(std::span<const core::PresetPlan> plans, const Applied &applied,
-                                 const std::vector<core::Uuid> &parts, const PassStats &stats, core::Instant now) {
+                                 const std::vector<core::Uuid> &parts, const PassStats &stats,
+                                 core::Instant now) {
   store_statuses(plans, now);
   std::optional<core::Uuid> pass;
   if (stats.did_something() || !parts.empty()) pass = store_pass(plans, applied, stats, now);

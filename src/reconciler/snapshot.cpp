@@ -11,9 +11,9 @@ namespace prebuilds::reconciler {
 
 namespace {
 
-// Of the presets $2, or of all. A preset with schedules has a zone, and what it desires is core's to say. One that needs
-// nothing comes with the instant at which its next prebuild expires, at the earliest, if that is not after $3: a workspace
-// from near the end of time must not overflow the sum.
+// Of the presets $2, or of all. A preset with schedules has a zone, and what it desires is core's to say. One
+// that needs nothing comes with the instant at which its next prebuild expires, at the earliest, if that is
+// not after $3: a workspace from near the end of time must not overflow the sum.
 constinit pg::Statement select_presets_in_need(R"sql(
   WITH active AS (
        SELECT * FROM prebuilds.active_presets WHERE $2 IS NULL
@@ -172,7 +172,8 @@ Loaded read_preset(pg::Row &row, core::Instant now) {
   if (const auto ids = row.optional_uuids()) {
     const auto crons = row.texts();
     const auto counts = row.integers();
-    for (std::size_t i = 0; i < ids->size(); i++) preset.schedules.push_back({(*ids)[i], crons[i], counts[i]});
+    for (std::size_t i = 0; i < ids->size(); i++)
+      preset.schedules.push_back({(*ids)[i], crons[i], counts[i]});
     preset.civil_now = checks::civil_time(now, preset.scheduling_timezone);
     preset.next_hour = checks::next_hour(now, preset.scheduling_timezone);
   } else {
@@ -223,12 +224,14 @@ void add_prebuild(Loaded &loaded, pg::Row &row) {
     loaded.base_builds.push_back({{job == Job::failed, build_created_at, completed_at}, build_version});
 }
 
-// A build may be of another version than its preset, which only a look at that version's template can tell active.
+// A build may be of another version than its preset, which only a look at that version's template can tell
+// active.
 void fill_failure_bases(std::vector<Loaded> &loaded) {
   std::set<core::Uuid> others;
   for (const Loaded &each : loaded) {
     for (const BaseBuild &build : each.base_builds) {
-      if (build.template_version_id != each.preset.template_version_id) others.insert(build.template_version_id);
+      if (build.template_version_id != each.preset.template_version_id)
+        others.insert(build.template_version_id);
     }
   }
   std::set<core::Uuid> active;
@@ -238,7 +241,8 @@ void fill_failure_bases(std::vector<Loaded> &loaded) {
   }
   for (Loaded &each : loaded) {
     for (const BaseBuild &build : each.base_builds) {
-      if (build.template_version_id == each.preset.template_version_id || active.contains(build.template_version_id))
+      if (build.template_version_id == each.preset.template_version_id ||
+          active.contains(build.template_version_id))
         each.preset.failure_base.push_back(build.outcome);
     }
   }
@@ -264,8 +268,10 @@ std::vector<core::Uuid> presets_to_show() { return ids_of(select_presets_to_show
 
 std::vector<core::PresetSnapshot> load_presets(const std::vector<core::Uuid> &ids, core::Instant now) {
   if (ids.empty()) return {};
-  const core::Instant lookback = core::earlier(now, std::chrono::milliseconds(pg::guc::reconciliation_backoff_lookback_ms));
-  const core::Instant stale = core::earlier(now, std::chrono::milliseconds(pg::guc::provisioner_stale_interval_ms));
+  const core::Instant lookback =
+      core::earlier(now, std::chrono::milliseconds(pg::guc::reconciliation_backoff_lookback_ms));
+  const core::Instant stale =
+      core::earlier(now, std::chrono::milliseconds(pg::guc::provisioner_stale_interval_ms));
 
   std::vector<Loaded> loaded;
   std::map<core::Uuid, std::size_t> position;

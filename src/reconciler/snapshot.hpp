@@ -19,8 +19,8 @@ struct Need {
   std::vector<Due> expiring;
 };
 
-// Of these presets, or of all: what a pass has to look at, found by counts. The prebuilds of presets in balance are not
-// read one by one. No horizon: expiries do not matter.
+// Of these presets, or of all: what a pass has to look at, found by counts. The prebuilds of presets in
+// balance are not read one by one. No horizon: expiries do not matter.
 Need presets_in_need(const std::optional<std::vector<core::Uuid>> &presets, core::Instant now,
                      std::optional<core::Instant> horizon);
 

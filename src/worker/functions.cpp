@@ -43,7 +43,8 @@ std::string describe(pid_t pid, Phase phase) {
     const uint32 waits = process == nullptr ? 0 : process->wait_event_info;
     const char *type = pgstat_get_wait_event_type(waits);
     const char *event = pgstat_get_wait_event(waits);
-    return type == nullptr ? pstrdup(phase_name(phase)) : psprintf("%s, waiting for %s:%s", phase_name(phase), type, event);
+    return type == nullptr ? pstrdup(phase_name(phase))
+                           : psprintf("%s, waiting for %s:%s", phase_name(phase), type, event);
   });
 }
 
@@ -86,7 +87,8 @@ bool start_by_launcher() {
   if (!launcher)
     pg::call([] {
       ereport(WARNING, (errmsg("the launcher of pg_prebuilds is not running"),
-                        errhint("If it does not come up within seconds, raise max_worker_processes and restart the server.")));
+                        errhint("If it does not come up within seconds, raise max_worker_processes and "
+                                "restart the server.")));
     });
   return changed;
 }
@@ -101,7 +103,9 @@ bool stop_by_slot(const std::string &cause) {
     slot->stopped = true;
     store_text(slot->stop_cause, cause);
   });
-  if (!placed) throw pg::SqlError(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, "too many databases with the extension in one server");
+  if (!placed)
+    throw pg::SqlError(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+                       "too many databases with the extension in one server");
   if (wait_for_worker_to_go(MyDatabaseId, time_limit)) return changed;
 
   pid_t pid = 0;
@@ -131,8 +135,9 @@ bool start_alone() {
     return ended || holder_of(worker_lock_tag()) != 0;
   });
   if (ended)
-    throw pg::SqlError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the worker ended at once", {},
-                       "It must see the extension: commit CREATE EXTENSION first. The server's log says more.");
+    throw pg::SqlError(
+        ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the worker ended at once", {},
+        "It must see the extension: commit CREATE EXTENSION first. The server's log says more.");
   return true;
 }
 
@@ -161,7 +166,8 @@ bool stop(const std::string &cause) {
 }
 
 std::string problem_of(const Slot &slot) {
-  if (!available()) return "pg_prebuilds is not in shared_preload_libraries: no launcher, and changes wake no worker";
+  if (!available())
+    return "pg_prebuilds is not in shared_preload_libraries: no launcher, and changes wake no worker";
   return slot.problem;
 }
 
@@ -180,7 +186,10 @@ void add_status(pg::ResultSet result) {
   auto unless = [](bool unknown, auto value) { return unknown ? pg::Param(std::nullopt) : pg::Param(value); };
   result.add({
       unless(pid == 0, pid),
-      RecoveryInProgress() ? "standby" : available() ? state_name(slot) : pid != 0 ? "running" : "absent",
+      RecoveryInProgress() ? "standby"
+      : available()        ? state_name(slot)
+      : pid != 0           ? "running"
+                           : "absent",
       unless(!passed, pg::to_instant(slot.last_pass)),
       unless(!passed, stats.elapsed),
       unless(!passed, stats.presets_total),

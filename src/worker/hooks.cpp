@@ -74,8 +74,7 @@ const char *option(List *options, const char *name) {
 // The database that a command needs for itself; nullptr: none.
 const char *database_needed(Node *command) {
   switch (nodeTag(command)) {
-    case T_DropdbStmt:
-      return reinterpret_cast<DropdbStmt *>(command)->dbname;
+    case T_DropdbStmt: return reinterpret_cast<DropdbStmt *>(command)->dbname;
     case T_CreatedbStmt: {
       const char *original = option(reinterpret_cast<CreatedbStmt *>(command)->options, "template");
       return original != nullptr ? original : "template1";
@@ -88,8 +87,7 @@ const char *database_needed(Node *command) {
       const auto *alter = reinterpret_cast<AlterDatabaseStmt *>(command);
       return option(alter->options, "tablespace") != nullptr ? alter->dbname : nullptr;
     }
-    default:
-      return nullptr;
+    default: return nullptr;
   }
 }
 
@@ -115,19 +113,14 @@ void note_what_changes(Node *command) {
   switch (nodeTag(command)) {
     case T_CreatedbStmt:
     case T_DropdbStmt:
-    case T_AlterDatabaseStmt:
-      note_databases_changed();
-      break;
-    case T_AlterExtensionStmt:
-      note_extension_changed();
-      break;
+    case T_AlterDatabaseStmt: note_databases_changed(); break;
+    case T_AlterExtensionStmt: note_extension_changed(); break;
     case T_TransactionStmt:
       // What the prepared transaction noted is long forgotten.
       if (reinterpret_cast<TransactionStmt *>(command)->kind == TRANS_STMT_COMMIT_PREPARED)
         note_extension_changed();
       break;
-    default:
-      break;
+    default: break;
   }
 }
 

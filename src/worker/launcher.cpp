@@ -199,10 +199,8 @@ void Launcher::worker_ended(Database &database, Ending ending) {
       // One that started earlier may have looked before the change that it should have seen.
       database.asleep = database.started > database.asked;
       return;
-    case Ending::told:
-      return;
-    case Ending::failed:
-      break;
+    case Ending::told: return;
+    case Ending::failed: break;
   }
   if (Clock::now() - database.started >= healthy_life) database.failures = 0;
   database.retry_at = Clock::now() + core::retry_delay(database.failures++);

@@ -23,8 +23,7 @@ pid_t holder_of(const LOCKTAG &tag) {
   const LockData *locks = pg::call([] { return GetLockStatusData(); });
   for (int i = 0; i < locks->nelements; i++) {
     const LockInstanceData &lock = locks->locks[i];
-    if (std::memcmp(&lock.locktag, &tag, sizeof tag) == 0 && (lock.holdMask & modes) != 0)
-      return lock.pid;
+    if (std::memcmp(&lock.locktag, &tag, sizeof tag) == 0 && (lock.holdMask & modes) != 0) return lock.pid;
   }
   return 0;
 }

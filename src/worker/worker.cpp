@@ -25,7 +25,8 @@ using Clock = std::chrono::steady_clock;
 constexpr Clock::duration merge_window = 10ms;
 // How long a pass may make those after it wait, so that the worker is no more than half busy.
 constexpr Clock::duration longest_rest = 50ms;
-// Waiting for the pass lock begins so short because whoever wakes the worker at commit may hold it a moment longer.
+// Waiting for the pass lock begins so short because whoever wakes the worker at commit may hold it a moment
+// longer.
 constexpr Clock::duration shortest_lock_retry = 1ms;
 constexpr Clock::duration longest_lock_retry = 256ms;
 constexpr Clock::duration busy_extension_retry = 200ms;
@@ -61,8 +62,8 @@ bool told_to_go() {
          });
 }
 
-// PostgreSQL runs exit callbacks backwards: registered before the connection is made, this one comes when the last
-// transaction has been rolled back and its locks are free.
+// PostgreSQL runs exit callbacks backwards: registered before the connection is made, this one comes when the
+// last transaction has been rolled back and its locks are free.
 void detach(int, Datum) noexcept {
   pg::callback([] {
     const bool gone = with_shared([](Shared &shared) {
@@ -125,8 +126,8 @@ class Worker {
 
   std::optional<Ending> turn();
   std::optional<Ending> leave_if_not_here(Presence presence);
-  void finish_pass(const reconciler::WorkerTurn &done, bool sweep, std::span<const core::Uuid> presets, TimePoint began,
-                   core::Instant began_at);
+  void finish_pass(const reconciler::WorkerTurn &done, bool sweep, std::span<const core::Uuid> presets,
+                   TimePoint began, core::Instant began_at);
   void fail(const pg::SqlError &error);
   void report(std::string &known, const char *what, const pg::SqlError &error);
   void keep_house();
@@ -141,14 +142,14 @@ class Worker {
   MemoryContext context_;  // current between transactions, reset after each turn
   TimePoint next_sweep_{};
   TimePoint next_housekeeping_{};
-  TimePoint not_before_{};                  // no pass begins earlier
-  core::Agenda agenda_;                     // presets that time alone changes
-  WakeSet kept_;                            // taken from the slot, not dealt with yet
+  TimePoint not_before_{};  // no pass begins earlier
+  core::Agenda agenda_;     // presets that time alone changes
+  WakeSet kept_;            // taken from the slot, not dealt with yet
   Clock::duration lock_retry_ = shortest_lock_retry;
-  int failures_ = 0;                        // of passes, in a row
-  std::string pass_problem_;                // the last error of a pass that was logged; empty: none since
+  int failures_ = 0;          // of passes, in a row
+  std::string pass_problem_;  // the last error of a pass that was logged; empty: none since
   std::string housekeeping_problem_;
-  std::optional<std::string> standstill_;   // why no pass acts: disabled, held or paused
+  std::optional<std::string> standstill_;  // why no pass acts: disabled, held or paused
 };
 
 std::optional<Ending> Worker::begin() {
@@ -164,7 +165,8 @@ std::optional<Ending> Worker::begin() {
     throw pg::SqlError(ERRCODE_OBJECT_IN_USE,
                        std::string("another worker serves database \"") + MyBgworkerEntry->bgw_extra + "\"");
   if (presence == Presence::gone) {
-    ereport(DEBUG1, (errmsg("there is no extension pg_prebuilds in database \"%s\"", MyBgworkerEntry->bgw_extra)));
+    ereport(DEBUG1,
+            (errmsg("there is no extension pg_prebuilds in database \"%s\"", MyBgworkerEntry->bgw_extra)));
     return Ending::no_extension;
   }
   if (const auto ending = leave_if_not_here(presence)) return ending;
@@ -265,13 +267,17 @@ std::optional<Ending> Worker::turn() {
 std::optional<Ending> Worker::leave_if_not_here(Presence presence) {
   const char *database = MyBgworkerEntry->bgw_extra;
   if (presence == Presence::gone) {
-    ereport(LOG, (errmsg("pg_prebuilds worker for database \"%s\" ends: the extension was dropped", database)));
+    ereport(LOG,
+            (errmsg("pg_prebuilds worker for database \"%s\" ends: the extension was dropped", database)));
     return Ending::no_extension;
   }
   if (presence == Presence::unknown_version) {
-    ereport(LOG, (errmsg("pg_prebuilds worker for database \"%s\" ends: it is made for version %s of the extension",
-                         database, PREBUILDS_VERSION),
-                  errhint("Run ALTER EXTENSION pg_prebuilds UPDATE, or restart the server if it runs an older library.")));
+    ereport(
+        LOG,
+        (errmsg("pg_prebuilds worker for database \"%s\" ends: it is made for version %s of the extension",
+                database, PREBUILDS_VERSION),
+         errhint("Run ALTER EXTENSION pg_prebuilds UPDATE, or restart the server if it "
+                 "runs an older library.")));
     return Ending::unknown_version;
   }
   return std::nullopt;
@@ -302,7 +308,8 @@ void Worker::finish_pass(const reconciler::WorkerTurn &done, bool sweep, std::sp
   if (done.organizations_busy) next_sweep_ = std::min(next_sweep_, began + organization_retry);
 
   if (failures_ > 0) {
-    ereport(LOG, (errmsg("pg_prebuilds worker for database \"%s\" has recovered", MyBgworkerEntry->bgw_extra)));
+    ereport(LOG,
+            (errmsg("pg_prebuilds worker for database \"%s\" has recovered", MyBgworkerEntry->bgw_extra)));
     failures_ = 0;
     pass_problem_.clear();
   }
@@ -314,7 +321,8 @@ void Worker::finish_pass(const reconciler::WorkerTurn &done, bool sweep, std::sp
   with_my_slot([&](Slot &slot) {
     slot.last_pass = pg::to_timestamptz(began_at);
     slot.last_stats = done.stats;
-    core::Instant next = core::later(wall_clock(), std::chrono::duration_cast<core::Duration>(next_sweep_ - now));
+    core::Instant next =
+        core::later(wall_clock(), std::chrono::duration_cast<core::Duration>(next_sweep_ - now));
     if (const auto due = agenda_.next()) next = std::min(next, *due);
     slot.next_due = pg::to_timestamptz(next);
     slot.problem[0] = '\0';
@@ -335,8 +343,8 @@ void Worker::report(std::string &known, const char *what, const pg::SqlError &er
   if (error.message == known) return;
   known = error.message;
   ereport(LOG, (errcode(error.sqlstate),
-                errmsg("pg_prebuilds worker for database \"%s\" could not %s: %s", MyBgworkerEntry->bgw_extra, what,
-                       error.message.c_str()),
+                errmsg("pg_prebuilds worker for database \"%s\" could not %s: %s", MyBgworkerEntry->bgw_extra,
+                       what, error.message.c_str()),
                 error.detail.empty() ? 0 : errdetail("%s", error.detail.c_str()),
                 error.hint.empty() ? 0 : errhint("%s", error.hint.c_str())));
 }
@@ -381,7 +389,8 @@ void Worker::sleep_until(TimePoint when) {
   static const uint32 event = pg::call([] { return pg::wait_event("PrebuildsWorkerMain"); });
   const auto wait = std::chrono::ceil<std::chrono::milliseconds>(when - Clock::now());
   pg::call([&] {
-    WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, std::max<long>(wait.count(), 0), event);
+    WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, std::max<long>(wait.count(), 0),
+              event);
     ResetLatch(MyLatch);
   });
 }
@@ -456,8 +465,9 @@ void prebuilds_worker_main(Datum database) {
     prebuilds::pg::call([] { BackgroundWorkerInitializeConnectionByOid(my_database, InvalidOid, 0); });
     pqsignal(SIGINT, StatementCancelHandler);
     override_session_settings(worker_type);
-    const MemoryContext context = prebuilds::pg::call(
-        [] { return AllocSetContextCreate(TopMemoryContext, "pg_prebuilds worker turn", ALLOCSET_DEFAULT_SIZES); });
+    const MemoryContext context = prebuilds::pg::call([] {
+      return AllocSetContextCreate(TopMemoryContext, "pg_prebuilds worker turn", ALLOCSET_DEFAULT_SIZES);
+    });
     MemoryContextSwitchTo(context);
 
     Worker worker(context);

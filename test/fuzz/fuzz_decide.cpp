@@ -13,14 +13,10 @@ namespace {
 // Mostly close to each other, sometimes at the ends of time.
 Instant instant_from(Bytes &bytes) {
   switch (bytes.below(16)) {
-    case 0:
-      return Instant::min();
-    case 1:
-      return Instant::max();
-    case 2:
-      return Instant{Duration{bytes.int64()}};
-    default:
-      return Instant{std::chrono::seconds{1'750'000'000 + bytes.below(20)}};
+    case 0: return Instant::min();
+    case 1: return Instant::max();
+    case 2: return Instant{Duration{bytes.int64()}};
+    default: return Instant{std::chrono::seconds{1'750'000'000 + bytes.below(20)}};
   }
 }
 

@@ -61,36 +61,24 @@ inline std::vector<BuildOutcome> builds(const std::string &history) {
 
 inline std::string_view to_word(ActionKind kind) {
   switch (kind) {
-    case ActionKind::cancel_pending:
-      return "cancel_pending";
-    case ActionKind::delete_prebuilds:
-      return "delete";
-    case ActionKind::create:
-      return "create";
-    case ActionKind::backoff:
-      return "backoff";
-    case ActionKind::withhold:
-      return "withhold";
+    case ActionKind::cancel_pending: return "cancel_pending";
+    case ActionKind::delete_prebuilds: return "delete";
+    case ActionKind::create: return "create";
+    case ActionKind::backoff: return "backoff";
+    case ActionKind::withhold: return "withhold";
   }
   return "?";
 }
 
 inline std::string_view to_word(Cause cause) {
   switch (cause) {
-    case Cause::none:
-      return "";
-    case Cause::expired:
-      return " expired";
-    case Cause::extraneous:
-      return " extraneous";
-    case Cause::inactive:
-      return " inactive";
-    case Cause::hard_limited:
-      return " hard_limited";
-    case Cause::validation_failed:
-      return " validation_failed";
-    case Cause::cap:
-      return " cap";
+    case Cause::none: return "";
+    case Cause::expired: return " expired";
+    case Cause::extraneous: return " extraneous";
+    case Cause::inactive: return " inactive";
+    case Cause::hard_limited: return " hard_limited";
+    case Cause::validation_failed: return " validation_failed";
+    case Cause::cap: return " cap";
   }
   return "?";
 }
