@@ -15,23 +15,42 @@ Elements deconstruct(Datum array, Oid type, int length, bool by_value, char alig
     Elements elements{};
     bool *nulls = nullptr;
     ArrayType *detoasted = DatumGetArrayTypeP(array);
-    deconstruct_array(detoasted, type, length, by_value, alignment, &elements.values, &nulls, &elements.count);
+    deconstruct_array(detoasted, type, length, by_value, alignment, &elements.values, &nulls,
+                      &elements.count);
     for (int i = 0; i < elements.count; i++) {
-      if (nulls[i]) ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("array must not contain nulls")));
+      if (nulls[i])
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("array must not contain nulls")));
     }
     return elements;
   });
 }
 
-template <class T, class Convert>
-Datum construct(std::span<const T> values, Oid type, int length, bool by_value, char alignment, Convert convert) {
-  auto *elements =
-      call([&] { return static_cast<Datum *>(MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Datum) * (values.size() + 1))); });
-  for (std::size_t i = 0; i < values.size(); i++) elements[i] = convert(values[i]);
+// A palloc'd array of n values, each converted by convert(i); NULL where it returns none.
+template <class Convert>
+Datum construct(std::size_t n, Oid type, int length, bool by_value, char alignment, Convert convert) {
+  struct Memory {
+    Datum *elements;
+    bool *nulls;
+  };
+  const auto memory = call([&] {
+    return Memory{static_cast<Datum *>(MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Datum) * (n + 1))),
+                  static_cast<bool *>(MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * (n + 1)))};
+  });
+  for (std::size_t i = 0; i < n; i++) {
+    const std::optional<Datum> value = convert(i);
+    memory.elements[i] = value.value_or(Datum{0});
+    memory.nulls[i] = !value;
+  }
   return call([&] {
-    return PointerGetDatum(construct_array(elements, static_cast<int>(values.size()), type, length, by_value, alignment));
+    int size = static_cast<int>(n);
+    int lower_bound = 1;
+    return PointerGetDatum(construct_md_array(memory.elements, memory.nulls, n == 0 ? 0 : 1, &size,
+                                              &lower_bound, type, length, by_value, alignment));
   });
 }
+
+// The bytes stay where they are: the array is made of copies.
+Datum pointer_to(const core::Uuid &uuid) { return PointerGetDatum(uuid.bytes.data()); }
 
 }  // namespace
 
@@ -71,34 +90,60 @@ std::vector<int> to_ints(Datum array) {
 }
 
 std::vector<core::Instant> to_instants(Datum array) {
-  const Elements elements = deconstruct(array, TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+  const Elements elements =
+      deconstruct(array, TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
   std::vector<core::Instant> instants;
   instants.reserve(elements.count);
-  for (int i = 0; i < elements.count; i++) instants.push_back(to_instant(DatumGetTimestampTz(elements.values[i])));
+  for (int i = 0; i < elements.count; i++)
+    instants.push_back(to_instant(DatumGetTimestampTz(elements.values[i])));
   return instants;
 }
 
 Datum to_array(std::span<const core::Uuid> values) {
-  return construct(values, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR, [](const core::Uuid &uuid) {
-    return PointerGetDatum(uuid.bytes.data());  // construct_array copies it
-  });
+  return construct(values.size(), UUIDOID, UUID_LEN, false, TYPALIGN_CHAR,
+                   [&](std::size_t i) { return pointer_to(values[i]); });
 }
 
 Datum to_array(std::span<const std::string> values) {
-  return construct(values, TEXTOID, -1, false, TYPALIGN_INT, [](const std::string &text) { return to_datum(text); });
+  return construct(values.size(), TEXTOID, -1, false, TYPALIGN_INT,
+                   [&](std::size_t i) { return to_datum(values[i]); });
 }
 
 Datum to_array(std::span<const int> values) {
-  return construct(values, INT4OID, sizeof(int32), true, TYPALIGN_INT, [](int value) { return Int32GetDatum(value); });
+  return construct(values.size(), INT4OID, sizeof(int32), true, TYPALIGN_INT,
+                   [&](std::size_t i) { return Int32GetDatum(values[i]); });
 }
 
 Datum to_array(std::span<const std::int64_t> values) {
-  return construct(values, INT8OID, sizeof(std::int64_t), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
-                   [](std::int64_t value) { return Int64GetDatum(value); });
+  return construct(values.size(), INT8OID, sizeof(std::int64_t), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+                   [&](std::size_t i) { return Int64GetDatum(values[i]); });
 }
 
-// Drawn in blocks: for a few bytes the way into the generator and back takes longer than the bytes. A process never
-// goes on with what its parent drew.
+Datum to_array(const std::vector<bool> &values) {
+  return construct(values.size(), BOOLOID, sizeof(bool), true, TYPALIGN_CHAR,
+                   [&](std::size_t i) { return BoolGetDatum(values[i]); });
+}
+
+Datum to_array(std::span<const Timestamp> values) {
+  return construct(values.size(), TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+                   [&](std::size_t i) { return TimestampTzGetDatum(values[i].value); });
+}
+
+Datum to_array(std::span<const std::optional<core::Uuid>> values) {
+  return construct(values.size(), UUIDOID, UUID_LEN, false, TYPALIGN_CHAR, [&](std::size_t i) {
+    return values[i] ? std::optional(pointer_to(*values[i])) : std::nullopt;
+  });
+}
+
+Datum to_array(std::span<const std::optional<Timestamp>> values) {
+  return construct(values.size(), TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+                   [&](std::size_t i) {
+                     return values[i] ? std::optional(TimestampTzGetDatum(values[i]->value)) : std::nullopt;
+                   });
+}
+
+// Drawn in blocks: for a few bytes the way into the generator and back takes longer than the bytes. A process
+// never goes on with what its parent drew.
 void fill_random(std::span<std::uint8_t> bytes) {
   static constinit std::array<std::uint8_t, 1024> block{};
   static constinit std::size_t used = block.size();

@@ -20,6 +20,13 @@ inline TimestampTz to_timestamptz(core::Instant t) {
   return us < MIN_TIMESTAMP + postgres_epoch_us ? DT_NOBEGIN : us - postgres_epoch_us;
 }
 
+// An instant that is only passed on, exact to the ends of PostgreSQL's range.
+struct Timestamp {
+  TimestampTz value = 0;
+
+  bool operator==(const Timestamp &) const = default;
+};
+
 inline core::Uuid to_uuid(Datum datum) {
   core::Uuid uuid;
   std::memcpy(uuid.bytes.data(), DatumGetUUIDP(datum)->data, UUID_LEN);
@@ -59,6 +66,10 @@ Datum to_array(std::span<const core::Uuid> values);
 Datum to_array(std::span<const std::string> values);
 Datum to_array(std::span<const int> values);
 Datum to_array(std::span<const std::int64_t> values);
+Datum to_array(std::span<const Timestamp> values);
+Datum to_array(std::span<const std::optional<core::Uuid>> values);
+Datum to_array(std::span<const std::optional<Timestamp>> values);
+Datum to_array(const std::vector<bool> &values);
 
 // From PostgreSQL's strong source.
 void fill_random(std::span<std::uint8_t> bytes);

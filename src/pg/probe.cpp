@@ -1,48 +1,10 @@
 #include "pg/probe.hpp"
 
-#include "pg/compat.hpp"
+#include "pg/index_scan.hpp"
 
 namespace prebuilds::pg {
 
 namespace {
-
-Oid relation_oid(const char *name) {
-  const Oid oid =
-      call([&] { return get_relname_relid(name, get_namespace_oid("prebuilds", /* missing_ok = */ false)); });
-  if (!OidIsValid(oid))
-    throw SqlError(ERRCODE_UNDEFINED_TABLE,
-                   std::string("relation \"prebuilds.") + name + "\" does not exist");
-  return oid;
-}
-
-// The rows of a table in the order of an index. Only inside of call().
-class Scan {
- public:
-  Scan(Oid table, Oid index, ScanKeyData *keys, int key_count) {
-    table_ = table_open(table, AccessShareLock);
-    index_ = index_open(index, AccessShareLock);
-    slot_ = table_slot_create(table_, nullptr);
-    scan_ = index_beginscan_compat(table_, index_, GetActiveSnapshot(), key_count);
-    index_rescan(scan_, keys, key_count, nullptr, 0);
-  }
-  bool next() { return index_getnext_slot(scan_, ForwardScanDirection, slot_); }
-  Datum column(const char *name, bool *null) {
-    return slot_getattr(slot_, get_attnum(RelationGetRelid(table_), name), null);
-  }
-  // No destructor: an error leaves all this to the transaction's abort.
-  void end() {
-    index_endscan(scan_);
-    ExecDropSingleTupleTableSlot(slot_);
-    index_close(index_, NoLock);  // locks go with the transaction, as the executor's do
-    table_close(table_, NoLock);
-  }
-
- private:
-  Relation table_;
-  Relation index_;
-  TupleTableSlot *slot_;
-  IndexScanDesc scan_;
-};
 
 struct FoundUuid {
   bool found = false;
@@ -71,11 +33,12 @@ std::optional<core::Uuid> UniqueIndex::find(RegProcedure equals, Datum key) cons
   const FoundUuid found = call([&] {
     ScanKeyData equal;
     ScanKeyInit(&equal, 1, BTEqualStrategyNumber, equals, key);
-    Scan scan(table, index, &equal, 1);
+    IndexScan scan(table, index, 1);
+    scan.start(&equal);
     FoundUuid result;
     if (scan.next()) {
       bool null = false;
-      const Datum value = scan.column(column_, &null);
+      const Datum value = scan.value(scan.column(column_), &null);
       if (!null) result = {true, *DatumGetUUIDP(value)};
     }
     scan.end();
@@ -121,12 +84,12 @@ std::optional<core::Place> ListIndex::first(std::span<ScanKeyData> keys, const c
     bound.sk_strategy = BTGreaterEqualStrategyNumber;
     bound.sk_argument = PointerGetDatum(row);
 
-    Scan scan(table, index, keys.data(), static_cast<int>(keys.size()));
+    IndexScan scan(table, index, static_cast<int>(keys.size()));
+    scan.start(keys.data());
     FoundPlace result;
     if (scan.next()) {
-      bool null = false;
-      result.created_at = DatumGetTimestampTz(scan.column("created_at", &null));
-      result.id = *DatumGetUUIDP(scan.column(id_, &null));
+      result.created_at = DatumGetTimestampTz(scan.value(scan.column("created_at")));
+      result.id = *DatumGetUUIDP(scan.value(scan.column(id_)));
       result.found = true;
     }
     scan.end();

@@ -39,6 +39,10 @@ struct Param {
   Param(const std::vector<std::string> &v) : value(to_array(std::span(v))) {}
   Param(const std::vector<int> &v) : value(to_array(std::span(v))) {}
   Param(const std::vector<std::int64_t> &v) : value(to_array(std::span(v))) {}
+  Param(const std::vector<bool> &v) : value(to_array(v)) {}
+  Param(const std::vector<Timestamp> &v) : value(to_array(std::span(v))) {}
+  Param(const std::vector<std::optional<core::Uuid>> &v) : value(to_array(std::span(v))) {}
+  Param(const std::vector<std::optional<Timestamp>> &v) : value(to_array(std::span(v))) {}
   Param(std::nullopt_t) : null(true) {}
   template <class T>
   Param(const std::optional<T> &v) : Param(v ? Param(*v) : Param(std::nullopt)) {}
@@ -56,6 +60,8 @@ class Row {
   int integer() { return DatumGetInt32(next()); }
   std::int64_t bigint() { return DatumGetInt64(next()); }
   bool boolean() { return DatumGetBool(next()); }
+  Timestamp timestamp() { return {DatumGetTimestampTz(next())}; }
+  Oid oid() { return DatumGetObjectId(next()); }
   std::vector<core::Uuid> uuids() { return to_uuids(next()); }
   std::vector<std::string> texts() { return to_strings(next()); }
   std::vector<int> integers() { return to_ints(next()); }
@@ -66,6 +72,9 @@ class Row {
   std::optional<std::vector<core::Uuid>> optional_uuids() { return next_is_null() ? std::nullopt : std::optional(uuids()); }
   std::optional<std::vector<core::Instant>> optional_instants() {
     return next_is_null() ? std::nullopt : std::optional(to_instants(next()));
+  }
+  std::optional<Timestamp> optional_timestamp() {
+    return next_is_null() ? std::nullopt : std::optional(timestamp());
   }
   std::optional<int> optional_integer() { return next_is_null() ? std::nullopt : std::optional(integer()); }
 

@@ -8,8 +8,8 @@
 namespace prebuilds::read_model {
 
 // Makes the rows of these workspaces equal to their definition. First locks the rows that exist, then reads
-// in a new statement, so that of two sessions that change one prebuild the later one sees what the earlier
-// one did.
+// on a new snapshot, so that of two sessions that change one prebuild the later one sees what the earlier one
+// did.
 void derive(const std::vector<core::Uuid> &workspaces);
 
 // Removes the rows of workspaces that the prebuilds user does not own any more, as a claim does: nothing to

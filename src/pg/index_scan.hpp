@@ -1,0 +1,64 @@
+// Rows of a table by an index, read without SPI: about a microsecond each, where many single rows are looked
+// up and to start an executor for each would take longer than to read it. Only inside of call().
+#pragma once
+
+#include "core/uuid.hpp"
+#include "pg/boundary.hpp"
+
+namespace prebuilds::pg {
+
+// The relation of this name within schema prebuilds; an error if there is none.
+Oid relation_oid(const char *name);
+
+// A table, opened with one of its indexes for any number of scans under the active snapshot, one after the
+// other. There is no destructor: an error leaves everything to the transaction's abort.
+class IndexScan {
+ public:
+  IndexScan(Oid table, Oid index, int key_count)
+      : table_(table_open(table, AccessShareLock)),
+        index_(index_open(index, AccessShareLock)),
+        slot_(table_slot_create(table_, nullptr)),
+        scan_(begin(key_count)),
+        key_count_(key_count) {}
+
+  AttrNumber column(const char *name) const { return get_attnum(RelationGetRelid(table_), name); }
+  Oid type(AttrNumber column) const { return TupleDescAttr(RelationGetDescr(table_), column - 1)->atttypid; }
+
+  void start(ScanKeyData *keys) { index_rescan(scan_, keys, key_count_, nullptr, 0); }
+  // For an index whose first column is a uuid, the only key.
+  void start(const core::Uuid &key) {
+    ScanKeyData equal;
+    ScanKeyInit(&equal, 1, BTEqualStrategyNumber, F_UUID_EQ, PointerGetDatum(key.bytes.data()));
+    start(&equal);
+  }
+  bool next(ScanDirection direction = ForwardScanDirection) {
+    return index_getnext_slot(scan_, direction, slot_);
+  }
+
+  // Of the row that next() found.
+  Datum value(AttrNumber column, bool *null) { return slot_getattr(slot_, column, null); }
+  bool is_null(AttrNumber column) { return slot_attisnull(slot_, column); }
+  // Of a column that is never NULL.
+  Datum value(AttrNumber column) {
+    bool null = false;
+    return slot_getattr(slot_, column, &null);
+  }
+
+  void end() {
+    index_endscan(scan_);
+    ExecDropSingleTupleTableSlot(slot_);
+    index_close(index_, NoLock);  // locks go with the transaction, as the executor's do
+    table_close(table_, NoLock);
+  }
+
+ private:
+  IndexScanDesc begin(int key_count);
+
+  Relation table_;
+  Relation index_;
+  TupleTableSlot *slot_;
+  IndexScanDesc scan_;
+  int key_count_;
+};
+
+}  // namespace prebuilds::pg
