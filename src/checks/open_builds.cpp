@@ -118,10 +118,10 @@ Turned turned_jobs(TriggerData *trigger) {
 }
 
 // The row trigger on the flag sets its value. A build is closed before another one of its workspace is
-// opened.
+// opened. IS NOT FALSE: for `open` the planner would walk the index of all open builds while there are few.
 constinit pg::Statement close_builds(R"sql(
   UPDATE prebuilds.workspace_builds SET open = DEFAULT
-   WHERE open AND job_id OPERATOR(pg_catalog.=) ANY ($1)
+   WHERE open IS NOT FALSE AND job_id OPERATOR(pg_catalog.=) ANY ($1)
 )sql",
                                      UUIDARRAYOID);
 constinit pg::Statement open_builds(R"sql(
