@@ -9,7 +9,7 @@ use Results;
 use Server;
 use Statistics;
 
-our @EXPORT = qw(measure_unchanged measure_wide measure_creates measure_mix);
+our @EXPORT = qw(measure_unchanged measure_wide measure_creates measure_writers measure_mix);
 
 sub pass_times
 {
@@ -129,6 +129,42 @@ sub measure_creates
     observe_ratio(3, 'a transaction for each workspace, to the pass', \@one_by_one, \@pass, least => 4);
     observe_ratio(3, 'the same with 25 round trips, to the pass', \@with_look_ups, \@pass, least => 20);
     drop_database('creates');
+    return;
+}
+
+# Passes of the worker that create so many prebuilds, ten for each preset, written by one process and by two in turns.
+sub measure_writers
+{
+    my ($size) = @_;
+    my @creates = @{ $size->{writers} };
+    my $presets = $creates[-1] / 10;
+    my $session = new_database('writers');
+    $session->query("CALL bench.add_templates(1, $presets, 1, 0)");
+    set_server('prebuilds.reconciliation_interval' => '1h');
+    $session->query('SELECT prebuilds_worker_start()');
+    for my $creates (@creates)
+    {
+        my %times;
+        for my $round (0 .. $size->{rounds})
+        {
+            for my $writers (1, 2)
+            {
+                set_server('prebuilds.reconciliation_concurrency' => $writers);
+                $session->query('SELECT prebuilds_pause(); CALL bench.remove_workspaces()');
+                $session->query('UPDATE prebuilds.template_version_presets SET desired_instances = '
+                      . "CASE WHEN id <= bench.preset($creates / 10, 1) THEN 10 ELSE 0 END; VACUUM ANALYZE");
+                $session->query('CHECKPOINT; SELECT prebuilds_resume()');
+                wait_until(sub { $session->query("SELECT created = $creates FROM prebuilds_worker_status()") eq 't' });
+                my ($time) = (last_pass($session))[1];
+                push @{ $times{$writers} }, $time if $round > 0;    # warm-up
+            }
+        }
+        observe(3, "pass of the worker, $creates creates, by itself", $times{1}, unit => 'ms');
+        observe_ratio(3, 'the same with two writers, to that', $times{2}, $times{1});
+    }
+    $session->query("SELECT prebuilds_worker_stop('benchmark')");
+    set_server('prebuilds.reconciliation_interval' => undef, 'prebuilds.reconciliation_concurrency' => undef);
+    drop_database('writers');
     return;
 }
 

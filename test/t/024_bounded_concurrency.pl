@@ -10,8 +10,8 @@ use WorkerTest;
 use Test::More;
 
 my $here = abs_path(dirname(__FILE__));
-my ($pools, $step) = (24, 100);    # more prebuilds a step than three writers are started for
-my $desired = 0;
+my ($pools, $desired) = (24, 200);    # enough to be written by three
+my $created = $pools * $desired;
 my $db = 'postgres';
 
 sub install
@@ -23,10 +23,20 @@ SELECT count(*) FROM prebuilds_push_template('acme', 'web', 'v1',
     (SELECT jsonb_agg(jsonb_build_object('name', 'pool-' || i, 'prebuilds', '{"instances": 1}'::jsonb)) FROM generate_series(1, $pools) AS i))
 SQL
     full($node, $database, 1);
+    clear($node, $database);
     return;
 }
 
 sub desire { my ($node, $database, $count) = @_; $node->safe_psql($database, "UPDATE prebuilds.template_version_presets SET desired_instances = $count"); return }
+
+# All that passes have left behind, and what they would make again.
+sub clear
+{
+    my ($node, $database) = @_;
+    desire($node, $database, 0);
+    $node->safe_psql($database, 'TRUNCATE prebuilds.workspaces, prebuilds.provisioner_jobs, prebuilds.reconcile_passes CASCADE');
+    return;
+}
 
 # Waits until every pool has so many prebuilds.
 sub full
@@ -74,19 +84,20 @@ sub limit
 
 my $writers = q{FROM pg_stat_activity WHERE backend_type = 'pg_prebuilds writer' AND datname = current_database()};
 
-# Makes the pools want so many, with a lock held that no writer passes; waits until so many writers stand there.
+# Makes empty pools want to be filled, with a lock held that no writer passes; waits until so many writers stand there.
 sub hold_in
 {
-    my ($database, $count, $wanted) = @_;
+    my ($database, $count) = @_;
+    clear($node, $database);
     my $holder = $node->background_psql($database);
     $holder->query_safe('BEGIN; LOCK TABLE prebuilds.reconcile_passes IN SHARE MODE');
     mark();
-    desire($node, $database, $wanted);
+    desire($node, $database, $desired);
     $node->poll_query_until($database, "SELECT count(*) = $count $writers AND wait_event_type = 'Lock'") or die 'no writers came';
     return $holder;
 }
 
-sub hold { my ($count) = @_; return hold_in($db, $count, $desired += $step) }
+sub hold { my ($count) = @_; return hold_in($db, $count) }
 
 # The pools are exactly as desired, and the evidence adds up to what is there.
 sub exact
@@ -104,13 +115,10 @@ sub exact
 sub settle { return $node->poll_query_until($db, q{SELECT state = 'idle' AND problem IS NULL FROM prebuilds_worker_status()}) }
 
 # ---- how many ----
-$desired = 1;
 limit(3);
 my ($late, $listener) = map { $node->background_psql($db) } 1 .. 2;
 $listener->query_safe('LISTEN provisioner_job_posted');
 my $worker = worker($node, $db);
-my $passes = q{SELECT string_agg(outcome || ' ' || passes, ', ') FROM prebuilds.pass_counts() WHERE outcome IN ('acted', 'idle')};
-my ($acted, $idle) = query($passes) =~ /(\d+)/g;
 # A lock is waited for 10 s at most: what is asked now must be few things.
 my $holder = hold(3);
 is(query("SELECT count(*), count(DISTINCT backend_xmin::text) $writers"), '3|1', 'a large pass is written by as many processes as the setting says, from one snapshot');
@@ -122,13 +130,14 @@ FROM (SELECT pid $writers) AS w, pg_locks AS l
 WHERE l.pid = $worker AND l.locktype = 'relation' AND l.relation >= 16384
   AND NOT EXISTS (SELECT FROM pg_locks AS m WHERE m.pid = w.pid AND m.relation = l.relation AND m.granted)
 SQL
+my $passes = q{SELECT string_agg(outcome || ' ' || passes, ', ') FROM prebuilds.pass_counts() WHERE outcome IN ('acted', 'idle')};
+my ($acted, $idle) = query($passes) =~ /(\d+)/g;
 $late->query_until(qr/began/, "\\echo began\nBEGIN; LOCK TABLE prebuilds.workspaces; COMMIT;\n");
 $node->poll_query_until($db, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'LOCK TABLE%' AND wait_event_type = 'Lock'});
 $holder->query_safe('COMMIT');
 exact('by several');
 is(started($node, $offset), 3, 'no more than the setting says were started');
 is($late->query_safe('SELECT 1'), 1, 'who waited for a table comes after them');
-my $created = $pools * $step;
 is(query('SELECT presets_total, presets_reconciled, created, conflicts, errors, jsonb_array_length(creates) FROM prebuilds.reconcile_passes ORDER BY created_at DESC, id LIMIT 1'),
     "$pools|$pools|$created|0|0|$pools", 'the pass is one row');
 is(status($node, $db, 'presets_reconciled, created, conflicts, errors'), "$pools|$created|0|0", 'and so it is in the status');
@@ -141,18 +150,19 @@ hold(2)->quit;
 exact('by two');
 is(started($node, $offset), 2, 'by two: two were started');
 
-query('ALTER SYSTEM SET prebuilds.max_creates_per_pass = 1900');
+query('ALTER SYSTEM SET prebuilds.max_creates_per_pass = 4500');
 $node->reload;
-$node->poll_query_until($db, 'SHOW prebuilds.max_creates_per_pass', 1900);
+$node->poll_query_until($db, 'SHOW prebuilds.max_creates_per_pass', 4500);
 hold(2)->quit;
-ok($node->poll_query_until($db, 'SELECT created = 1900 FROM prebuilds.reconcile_passes ORDER BY created_at DESC LIMIT 1'), 'a cap holds for all together');
+ok($node->poll_query_until($db, 'SELECT created = 4500 FROM prebuilds.reconcile_passes ORDER BY created_at DESC LIMIT 1'), 'a cap holds for all together');
 query('ALTER SYSTEM RESET prebuilds.max_creates_per_pass');
 $node->reload;
 exact('after a cap');
 
 limit(1);
+clear($node, $db);
 mark();
-desire($node, $db, $desired += $step);
+desire($node, $db, $desired);
 exact('by one');
 is(started($node, $offset), 0, 'by one: the worker alone');
 
@@ -165,8 +175,9 @@ is(started($node, $offset), 0, 'a small pass: the worker alone');
 limit(0);
 is(status($node, $db, 'concurrency'), 16, 'the setting 0 means half of max_worker_processes');
 query('SELECT prebuilds_worker_stop()');
+clear($node, $db);
 mark();
-desire($node, $db, $desired += $step);
+desire($node, $db, --$desired);
 is(query('SELECT created FROM prebuilds_reconcile_all()'), $created, 'a function call');
 is(started($node, $offset), 0, 'writes alone');
 limit(2);
@@ -177,14 +188,17 @@ wait_for_worker($node, $db);
 query('SELECT prebuilds_worker_stop()');
 query('ALTER SYSTEM SET prebuilds.failure_hard_limit = 1');
 $node->reload;
+clear($node, $db);
 my @presets = split /\n/, query('SELECT id FROM prebuilds.template_version_presets ORDER BY name');
+desire($node, $db, 1);
 query(<<"SQL");
+SELECT prebuilds_reconcile_all();
 INSERT INTO prebuilds.users (username, email, rbac_roles) VALUES ('admin', 'admin\@example.com', '{owner}');
 UPDATE prebuilds.provisioner_jobs SET started_at = now(), completed_at = now(), error = 'no room'
-WHERE id = (SELECT job_id FROM prebuilds.live_prebuilds WHERE preset_id = '$presets[0]' ORDER BY build_created_at DESC, build_id DESC LIMIT 1);
+WHERE id = (SELECT job_id FROM prebuilds.live_prebuilds WHERE preset_id = '$presets[0]');
 INSERT INTO refused VALUES ('$presets[23]');
 SQL
-desire($node, $db, $desired += $step);
+desire($node, $db, $desired);
 $holder = $node->background_psql($db);
 $holder->query_safe("BEGIN; SELECT FROM prebuilds.template_version_presets WHERE id = '$presets[12]' FOR UPDATE");
 mark();
@@ -192,8 +206,8 @@ query('SELECT prebuilds_worker_start()');
 my $pass = q{SELECT created, conflicts, errors, jsonb_array_length(creates), failures -> 0 ->> 'preset_id' FROM prebuilds.reconcile_passes WHERE errors > 0};
 $node->poll_query_until($db, "SELECT count(*) = 1 FROM ($pass) AS failed");
 is(started($node, $offset), 2, 'two writers');
-is(query($pass),
-    21 * $step . "|$step|1|21|$presets[23]", 'conflicts and errors of all are in the row of the pass');
+my $lacking = $desired - 1;
+is(query($pass), 21 * $lacking . "|$lacking|1|21|$presets[23]", 'conflicts and errors of all are in the row of the pass');
 is(query('SELECT preset_id, message FROM prebuilds.preset_failures'), "$presets[23]|no more of these", 'a failure is recorded once');
 is(query(q{SELECT id FROM prebuilds.template_version_presets WHERE prebuild_status = 'hard_limited'}), $presets[0], 'a status is stored');
 is(query('SELECT payload ->> \'preset_id\' FROM prebuilds.notifications'), $presets[0], 'the one to be told is told once');
@@ -241,11 +255,10 @@ $holder->quit;
 wait_for_worker($node, $db, $worker);
 exact('a terminated worker');
 
-my $before = query('SELECT count(*) FROM prebuilds.workspaces');
 $holder = hold(2);
 is(query('SELECT changed FROM prebuilds_worker_stop()'), 't', 'a stop');
 is(query("SELECT count(*) $writers"), 0, 'returns when the writers are gone');
-is(query('SELECT count(*) FROM prebuilds.workspaces'), $before, 'they have written nothing');
+is(query('SELECT count(*) FROM prebuilds.workspaces'), 0, 'they have written nothing');
 $holder->quit;
 query('SELECT prebuilds_worker_start()');
 exact('a stopped worker');
@@ -261,7 +274,7 @@ exact('a killed writer');
 # ---- a database that goes ----
 $node->safe_psql('postgres', 'CREATE DATABASE other');
 install($node, 'other');
-$holder = hold_in('other', 2, $step);
+$holder = hold_in('other', 2);
 my $drop = $node->background_psql('postgres');
 $drop->query_until(qr/began/, "\\echo began\nDROP DATABASE other;\n");
 $node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE datname = 'other' AND backend_type LIKE 'pg_prebuilds %'});
@@ -282,11 +295,11 @@ for my $free (0, 1)
     my $narrow = start_node("free$free", 'log_min_messages = debug1', 'max_logical_replication_workers = 0', 'max_worker_processes = ' . (2 + $free));
     install($narrow, 'postgres');
     my $from = -s $narrow->logfile;
-    desire($narrow, 'postgres', $step);
-    ok(full($narrow, 'postgres', $step), "with $free free slots every pool is full");
+    desire($narrow, 'postgres', $desired);
+    ok(full($narrow, 'postgres', $desired), "with $free free slots every pool is full");
     is(started($narrow, $from), $free, "with $free free slots so many writers are started");
     is($narrow->safe_psql('postgres', 'SELECT created, jsonb_array_length(creates) FROM prebuilds.reconcile_passes ORDER BY created_at DESC LIMIT 1'),
-        $pools * ($step - 1) . "|$pools", "with $free free slots the pass is one row");
+        "$created|$pools", "with $free free slots the pass is one row");
     is($narrow->safe_psql('postgres', 'SELECT * FROM check_invariants()'), '', "with $free free slots nothing is half done, overfull or doubled");
     $narrow->stop;
 }
@@ -295,8 +308,8 @@ for my $free (0, 1)
 my $plain = start_node('plain', 'log_min_messages = debug1', "shared_preload_libraries = ''", "prebuilds.reconciliation_interval = '200ms'");
 install($plain, 'postgres');
 $offset = -s $plain->logfile;
-desire($plain, 'postgres', $step);
-ok(full($plain, 'postgres', $step), 'without preload every pool is full');
+desire($plain, 'postgres', $desired);
+ok(full($plain, 'postgres', $desired), 'without preload every pool is full');
 is(started($plain, $offset), 2, 'without preload too by several');
 $plain->stop;
 
