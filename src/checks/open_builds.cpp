@@ -137,10 +137,16 @@ constinit pg::Statement close_others(R"sql(
 )sql",
                                      UUIDOID);
 
+constinit pg::Statement observe_finished_builds("SELECT prebuilds.observe_finished_builds($1)", UUIDARRAYOID);
+
+// What the builds tell that have ended goes to the metrics: this is where they are known, whoever ended them.
 void set_flags(Relation table, const Turned &jobs) {
   const pg::OwnerScope owner(table);
   const pg::SpiSession session;
-  if (!jobs.finished.empty()) close_builds.run({jobs.finished});
+  if (!jobs.finished.empty()) {
+    close_builds.run({jobs.finished});
+    observe_finished_builds.run({jobs.finished});
+  }
   if (!jobs.reopened.empty()) open_builds.run({jobs.reopened});
 }
 

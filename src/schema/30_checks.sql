@@ -70,7 +70,8 @@ COMMENT ON FUNCTION prebuilds.set_open() IS
 COMMENT ON FUNCTION prebuilds.mend_open() IS
     'Sets the flag of a build that was stored before its job, by one statement';
 COMMENT ON FUNCTION prebuilds.follow_turned_jobs() IS
-    'Sets the flags of the builds whose jobs became final, or ceased to be, in this statement';
+    'Sets the flags of the builds whose jobs became final, or ceased to be, in this statement, and observes those that '
+    'have ended for the metrics';
 COMMENT ON FUNCTION prebuilds.follow_replicated_job() IS
     'Sets the flag of the build of a replicated job, which may have come before it';
 

@@ -72,36 +72,34 @@ COMMENT ON VIEW prebuilds.metric_families IS
 
 -- Observations -----------------------------------------------------------------------------------------------------
 
--- One statement however many builds end at once: a pass may end thousands. The IS TRUE keeps the planner from making
--- a join of the IN: a plan kept from a single row would be a nested loop over thousands.
-CREATE FUNCTION prebuilds.observe_finished_builds() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
+-- One statement however many builds end at once: a pass may end thousands. Each LATERAL with LIMIT 1 and each sub-select
+-- is a look-up by key.
+CREATE FUNCTION prebuilds.observe_finished_builds(job_ids uuid[]) RETURNS void
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     INSERT INTO prebuilds.metric_observations
         (id, created_at, template_id, preset_name, metric, variant, seconds)
-    SELECT prebuilds.uuid_v7(f.completed_at), f.completed_at, v.template_id, coalesce(p.name, ''), o.metric, o.variant,
-           greatest(extract(epoch FROM f.completed_at - o.since), 0)
+    SELECT prebuilds.uuid_v7(f.completed_at), f.completed_at,
+           (SELECT v.template_id FROM prebuilds.template_versions AS v WHERE v.id = f.template_version_id),
+           coalesce((SELECT p.name FROM prebuilds.template_version_presets AS p
+                     WHERE p.id = f.template_version_preset_id), ''),
+           o.metric, o.variant, greatest(extract(epoch FROM f.completed_at - o.since), 0)
     FROM (
-        SELECT n.workspace_id, n.build_number, n.template_version_id, n.template_version_preset_id,
-               n.initiator_id = prebuilds.system_user_id() AS by_system,
-               n.initiator_id <> prebuilds.system_user_id() AND j.stage IS NOT DISTINCT FROM 'claim' AS claim,
+        SELECT b.workspace_id, b.build_number, b.template_version_id, b.template_version_preset_id,
+               b.initiator_id = 'c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid AS by_system,
+               b.initiator_id <> 'c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid
+                   AND j.stage IS NOT DISTINCT FROM 'claim' AS claim,
                j.job_status, j.created_at, coalesce(j.started_at, j.created_at) AS started_at,
                coalesce(j.completed_at, clock_timestamp()) AS completed_at
-        FROM after AS n
+        FROM prebuilds.workspace_builds AS b
         CROSS JOIN LATERAL (SELECT oj.job_status, oj.created_at, oj.started_at, oj.completed_at,
                                    oj.input ->> 'prebuilt_workspace_stage' AS stage
-                            FROM prebuilds.provisioner_jobs AS oj WHERE oj.id = n.job_id LIMIT 1) AS j
-        WHERE NOT n.open AND n.transition = 'start'
-          AND (n.id IN (SELECT b.id FROM before AS b WHERE b.open)) IS TRUE
-          AND j.job_status IN ('succeeded', 'failed')
+                            FROM prebuilds.provisioner_jobs AS oj WHERE oj.id = b.job_id LIMIT 1) AS j
+        WHERE b.job_id = ANY (job_ids) AND b.transition = 'start' AND j.job_status IN ('succeeded', 'failed')
         OFFSET 0
     ) AS f
-    CROSS JOIN LATERAL (SELECT ov.template_id FROM prebuilds.template_versions AS ov
-                        WHERE ov.id = f.template_version_id LIMIT 1) AS v
-    LEFT JOIN LATERAL (SELECT op.name FROM prebuilds.template_version_presets AS op
-                       WHERE op.id = f.template_version_preset_id LIMIT 1) AS p ON true
     CROSS JOIN LATERAL (VALUES
         (f.job_status = 'failed' AND f.by_system AND f.build_number = 1,
          'coderd_prebuilt_workspaces_failed_total', '', NULL::timestamptz),
@@ -109,11 +107,9 @@ BEGIN
          'coderd_workspace_creation_duration_seconds', CASE WHEN f.by_system THEN 'prebuild' ELSE 'regular' END,
          f.started_at),
         (f.job_status = 'succeeded' AND NOT f.by_system AND NOT f.claim AND NOT EXISTS (
-             SELECT FROM (SELECT eb.job_id FROM prebuilds.workspace_builds AS eb
-                          WHERE eb.workspace_id = f.workspace_id AND eb.build_number < f.build_number
-                            AND eb.transition = 'start' OFFSET 0) AS earlier
-             CROSS JOIN LATERAL (SELECT FROM prebuilds.provisioner_jobs AS ej
-                                 WHERE ej.id = earlier.job_id AND ej.job_status = 'succeeded' LIMIT 1) AS done),
+             SELECT FROM prebuilds.workspace_builds AS e
+             WHERE e.workspace_id = f.workspace_id AND e.build_number < f.build_number AND e.transition = 'start'
+               AND (SELECT ej.job_status FROM prebuilds.provisioner_jobs AS ej WHERE ej.id = e.job_id) = 'succeeded'),
          'coderd_workspace_creation_total', '', NULL),
         (f.job_status = 'succeeded' AND f.claim,
          'coderd_prebuilt_workspace_claim_duration_seconds', '', f.started_at),
@@ -121,16 +117,12 @@ BEGIN
          'coderd_prebuilt_workspace_claim_wait_seconds', '', f.created_at)
     ) AS o (applies, metric, variant, since)
     WHERE o.applies;
-    RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION prebuilds.observe_finished_builds() IS
-    'Adds to metric_observations what the start builds that have ended tell: how long they took, or that they failed';
-
--- Not on INSERT: a build that is stored when its job has ended already is history, loaded with its own totals.
-CREATE TRIGGER d_observe_finished AFTER UPDATE ON prebuilds.workspace_builds
-    REFERENCING OLD TABLE AS before NEW TABLE AS after
-    FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.observe_finished_builds();
+COMMENT ON FUNCTION prebuilds.observe_finished_builds(uuid[]) IS
+    'Adds to metric_observations what the start builds of these jobs, which have ended just now, tell: how long they '
+    'took, or that they failed. Called by follow_turned_jobs(). A job that is stored when it has ended already is '
+    'history, loaded with its own totals';
 
 -- Inlined. Each LATERAL with LIMIT 1 is a fence: joined freely, the planner may hash all versions ever pushed.
 CREATE FUNCTION prebuilds.series_of(preset_id uuid) RETURNS TABLE (template_id uuid, preset_name text)
