@@ -486,115 +486,104 @@ COMMENT ON FUNCTION @extschema@.prebuilds_update_job(uuid, uuid, text[]) IS
     '(NULL), P0002 (unknown job or daemon), 42501 (not the daemon that holds the job, registered by another role), '
     '55000 (the job has ended)';
 
-CREATE FUNCTION prebuilds.require_text_member(object jsonb, path text, member text) RETURNS void
+CREATE FUNCTION prebuilds.required_text_member(object jsonb, path text, member text) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    value constant text := prebuilds.text_member(object, path, member);
 BEGIN
-    IF coalesce(prebuilds.text_member(object, path, member), '') = '' THEN
+    IF coalesce(value, '') = '' THEN
         PERFORM prebuilds.refuse_input(path || '.' || member, format('%s is missing or empty', member),
                                        'Give a JSON string.');
     END IF;
+    RETURN value;
 END
 $$;
-COMMENT ON FUNCTION prebuilds.require_text_member(jsonb, text, text) IS
-    'Error 22023 unless the object has this member, a string that is not empty';
+COMMENT ON FUNCTION prebuilds.required_text_member(jsonb, text, text) IS 'A string that is not empty. Errors: 22023';
 
-CREATE FUNCTION prebuilds.check_metadata(object jsonb, path text) RETURNS void
+CREATE FUNCTION prebuilds.metadata_member(object jsonb, path text) RETURNS jsonb
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF prebuilds.has_member(object, 'metadata') AND jsonb_typeof(object -> 'metadata') <> 'object' THEN
+    IF NOT prebuilds.has_member(object, 'metadata') THEN
+        RETURN '{}';
+    END IF;
+    IF jsonb_typeof(object -> 'metadata') <> 'object' THEN
         PERFORM prebuilds.refuse_input(path || '.metadata',
                                        format('invalid metadata: %s', prebuilds.shown(object -> 'metadata')),
                                        'Give a JSON object.');
     END IF;
+    RETURN object -> 'metadata';
 END
 $$;
-COMMENT ON FUNCTION prebuilds.check_metadata(jsonb, text) IS
-    'Error 22023 unless the metadata of the object is an object, or left out';
+COMMENT ON FUNCTION prebuilds.metadata_member(jsonb, text) IS
+    'The metadata of an object; empty if left out. Errors: 22023';
 
-CREATE FUNCTION prebuilds.check_resources(resources jsonb) RETURNS void
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
+-- Assignments and loops over numbers, which PL/pgSQL evaluates without a statement: a statement costs more than the
+-- member that it looks at.
+CREATE FUNCTION prebuilds.read_resources(
+    input jsonb, now timestamptz, OUT resources prebuilds.workspace_resources[],
+    OUT agents prebuilds.workspace_agents[], OUT agent_ids uuid[], OUT daily_cost bigint)
+    LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    resource record;
-    agent record;
-    cost numeric;
+    object jsonb;
+    path text;
+    agent_objects jsonb;
+    agent_path text;
+    resource prebuilds.workspace_resources;
+    agent prebuilds.workspace_agents;
 BEGIN
-    IF resources IS NULL THEN
+    IF input IS NULL THEN
         PERFORM prebuilds.refuse_null('resources');
-    ELSIF jsonb_typeof(resources) <> 'array' THEN
-        PERFORM prebuilds.refuse_input('resources', format('not a JSON array: %s', prebuilds.shown(resources)),
+    ELSIF jsonb_typeof(input) <> 'array' THEN
+        PERFORM prebuilds.refuse_input('resources', format('not a JSON array: %s', prebuilds.shown(input)),
                                        'Give one object per resource: [{"type": "vm", "name": "main"}].');
     END IF;
-    FOR resource IN
-        SELECT e.value, format('resources[%s]', e.position - 1) AS path
-        FROM jsonb_array_elements(resources) WITH ORDINALITY AS e (value, position)
-    LOOP
-        PERFORM prebuilds.check_object(resource.value, resource.path, ARRAY['type', 'name', 'daily_cost',
-                                                                            'instance_type', 'metadata', 'agents']);
-        PERFORM prebuilds.require_text_member(resource.value, resource.path, 'type');
-        PERFORM prebuilds.require_text_member(resource.value, resource.path, 'name');
-        PERFORM prebuilds.integer_member(resource.value, resource.path, 'daily_cost', 0, 1000000000);
-        PERFORM prebuilds.text_member(resource.value, resource.path, 'instance_type');
-        PERFORM prebuilds.check_metadata(resource.value, resource.path);
-        FOR agent IN
-            SELECT e.value, format('%s.agents[%s]', resource.path, e.position - 1) AS path
-            FROM jsonb_array_elements(prebuilds.array_member(resource.value, resource.path, 'agents'))
-                 WITH ORDINALITY AS e (value, position)
-        LOOP
-            PERFORM prebuilds.check_object(agent.value, agent.path, ARRAY['name', 'metadata']);
-            PERFORM prebuilds.require_text_member(agent.value, agent.path, 'name');
-            PERFORM prebuilds.check_metadata(agent.value, agent.path);
+    resources := '{}';
+    agents := '{}';
+    agent_ids := '{}';
+    daily_cost := 0;
+    FOR i IN 0 .. jsonb_array_length(input) - 1 LOOP
+        object := input -> i;
+        path := format('resources[%s]', i);
+        PERFORM prebuilds.check_object(object, path, ARRAY['type', 'name', 'daily_cost', 'instance_type', 'metadata',
+                                                           'agents']);
+        resource.id := prebuilds.uuid_v7(now);
+        resource.type := prebuilds.required_text_member(object, path, 'type');
+        resource.name := prebuilds.required_text_member(object, path, 'name');
+        resource.daily_cost := coalesce(prebuilds.integer_member(object, path, 'daily_cost', 0, 1000000000), 0);
+        resource.instance_type := prebuilds.text_member(object, path, 'instance_type');
+        resource.metadata := prebuilds.metadata_member(object, path);
+        resources := resources || resource;
+        daily_cost := daily_cost + resource.daily_cost;
+
+        agent_objects := prebuilds.array_member(object, path, 'agents');
+        FOR n IN 0 .. jsonb_array_length(agent_objects) - 1 LOOP
+            object := agent_objects -> n;
+            agent_path := format('%s.agents[%s]', path, n);
+            PERFORM prebuilds.check_object(object, agent_path, ARRAY['name', 'metadata']);
+            agent.id := prebuilds.uuid_v7(now);
+            agent.resource_id := resource.id;
+            agent.name := prebuilds.required_text_member(object, agent_path, 'name');
+            agent.metadata := prebuilds.metadata_member(object, agent_path);
+            agents := agents || agent;
+            agent_ids := agent_ids || agent.id;
         END LOOP;
     END LOOP;
-    SELECT sum((e.value ->> 'daily_cost')::numeric) INTO cost FROM jsonb_array_elements(resources) AS e;
-    IF cost > 2147483647 THEN
-        PERFORM prebuilds.refuse_input('resources', format('daily costs add up to %s', cost),
+    IF daily_cost > 2147483647 THEN
+        PERFORM prebuilds.refuse_input('resources', format('daily costs add up to %s', daily_cost),
                                        'Together they may be 2147483647 at most.');
     END IF;
 END
 $$;
-COMMENT ON FUNCTION prebuilds.check_resources(jsonb) IS
-    'Error 22023 unless the argument is the list of resources that prebuilds_complete_job takes';
-
-CREATE FUNCTION prebuilds.insert_resources(
-    job_id uuid, transition prebuilds.workspace_transition, resources jsonb, now timestamptz)
-    RETURNS uuid[]
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_variable
-DECLARE
-    resource jsonb;
-    agent jsonb;
-    resource_id uuid;
-    agent_id uuid;
-    agent_ids uuid[] := '{}';
-BEGIN
-    FOR resource IN SELECT e.value FROM jsonb_array_elements(resources) AS e LOOP
-        resource_id := prebuilds.uuid_v7(now);
-        INSERT INTO prebuilds.workspace_resources
-            (id, created_at, updated_at, job_id, transition, type, name, daily_cost, instance_type, metadata)
-        VALUES (resource_id, now, now, job_id, transition, resource ->> 'type', resource ->> 'name',
-                coalesce((resource ->> 'daily_cost')::numeric, 0), resource ->> 'instance_type',
-                coalesce(nullif(resource -> 'metadata', 'null'), '{}'));
-        FOR agent IN SELECT e.value FROM jsonb_array_elements(coalesce(nullif(resource -> 'agents', 'null'), '[]')) AS e
-        LOOP
-            agent_id := prebuilds.uuid_v7(now);
-            INSERT INTO prebuilds.workspace_agents (id, created_at, updated_at, resource_id, name, metadata)
-            VALUES (agent_id, now, now, resource_id, agent ->> 'name', coalesce(nullif(agent -> 'metadata', 'null'), '{}'));
-            agent_ids := agent_ids || agent_id;
-        END LOOP;
-    END LOOP;
-    RETURN agent_ids;
-END
-$$;
-COMMENT ON FUNCTION prebuilds.insert_resources(uuid, prebuilds.workspace_transition, jsonb, timestamptz) IS
-    'Writes what a job made, known to be well formed, and returns the ids of its agents in the order given';
+COMMENT ON FUNCTION prebuilds.read_resources(jsonb, timestamptz) IS
+    'The resources that a provisioner reports, and their agents in the order given, with new ids, as rows to be stored '
+    'of which all other columns are NULL; daily_cost is that of all. Error 22023 unless the input is the list that '
+    'prebuilds_complete_job takes';
 
 CREATE FUNCTION @extschema@.prebuilds_complete_job(
     job_id uuid, daemon_id uuid, provisioner_state bytea DEFAULT NULL, resources jsonb DEFAULT '[]',
@@ -606,15 +595,23 @@ AS $$
 DECLARE
     now constant timestamptz := clock_timestamp();
     daemon constant prebuilds.provisioner_daemons := prebuilds.sign_of_life(daemon_id, now);
+    made record;
     job record;
     workspace record;
     stops_at timestamptz;
 BEGIN
-    PERFORM prebuilds.check_resources(resources);
+    made := prebuilds.read_resources(resources, now);
     job := prebuilds.lock_job(job_id);
     PERFORM prebuilds.require_held(job_id, daemon.id, job.worker_id, job.job_status);
 
-    agent_ids := prebuilds.insert_resources(job_id, coalesce(job.transition, 'start'), resources, now);
+    INSERT INTO prebuilds.workspace_resources
+        (id, created_at, updated_at, job_id, transition, type, name, daily_cost, instance_type, metadata)
+    SELECT r.id, now, now, job_id, coalesce(job.transition, 'start'), r.type, r.name, r.daily_cost, r.instance_type,
+           r.metadata
+    FROM unnest(made.resources) AS r;
+    INSERT INTO prebuilds.workspace_agents (id, created_at, updated_at, resource_id, name, metadata)
+    SELECT a.id, now, now, a.resource_id, a.name, a.metadata FROM unnest(made.agents) AS a;
+    agent_ids := made.agent_ids;
     IF job.build_id IS NOT NULL THEN
         -- From the few builds of this workspace to their agents by key; fenced, or else tables are joined whole.
         UPDATE prebuilds.workspace_agents AS a SET deleted = true, updated_at = now
@@ -634,9 +631,7 @@ BEGIN
         END IF;
         UPDATE prebuilds.workspace_builds AS b
         SET updated_at = now, provisioner_state = coalesce(provisioner_state, b.provisioner_state),
-            deadline = coalesce(stops_at, b.deadline),
-            daily_cost = (SELECT coalesce(sum(r.daily_cost), 0) FROM prebuilds.workspace_resources AS r
-                          WHERE r.job_id = job_id)
+            deadline = coalesce(stops_at, b.deadline), daily_cost = made.daily_cost
         WHERE b.id = job.build_id;
     END IF;
     UPDATE prebuilds.provisioner_jobs AS j SET completed_at = now, updated_at = now WHERE j.id = job_id;
