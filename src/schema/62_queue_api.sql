@@ -629,12 +629,17 @@ BEGIN
            AND workspace.owner_id <> prebuilds.system_user_id() THEN
             stops_at := now + workspace.ttl / 1000.0 * interval '1 microsecond';
         END IF;
-        UPDATE prebuilds.workspace_builds AS b
-        SET updated_at = now, provisioner_state = coalesce(provisioner_state, b.provisioner_state),
-            deadline = coalesce(stops_at, b.deadline), daily_cost = made.daily_cost
-        WHERE b.id = job.build_id;
     END IF;
-    UPDATE prebuilds.provisioner_jobs AS j SET completed_at = now, updated_at = now WHERE j.id = job_id;
+    -- Job and build in one statement, which closes the build as well: written a second time in this transaction, it
+    -- would have to look up again all that it refers to.
+    WITH completed AS (
+        UPDATE prebuilds.provisioner_jobs AS j SET completed_at = now, updated_at = now WHERE j.id = job_id
+        RETURNING j.id)
+    UPDATE prebuilds.workspace_builds AS b
+    SET updated_at = now, provisioner_state = coalesce(provisioner_state, b.provisioner_state),
+        deadline = coalesce(stops_at, b.deadline), daily_cost = made.daily_cost, open = DEFAULT
+    FROM completed
+    WHERE b.job_id = completed.id;
     IF job.transition = 'delete' THEN
         -- Canceled or not: what it stood for is gone.
         UPDATE prebuilds.workspaces AS w SET deleted = true, updated_at = now WHERE w.id = job.workspace_id;
