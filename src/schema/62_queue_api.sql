@@ -227,8 +227,8 @@ COMMENT ON FUNCTION prebuilds.lock_jobs(uuid[]) IS
     'lock_timeout allows';
 
 CREATE FUNCTION prebuilds.lock_job(
-    job_id uuid, OUT workspace_id uuid, OUT build_id uuid, OUT transition prebuilds.workspace_transition,
-    OUT job_status prebuilds.provisioner_job_status, OUT worker_id uuid)
+    job_id uuid, OUT workspace_id uuid, OUT build_id uuid, OUT build_number integer,
+    OUT transition prebuilds.workspace_transition, OUT job_status prebuilds.provisioner_job_status, OUT worker_id uuid)
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -237,7 +237,7 @@ BEGIN
     IF job_id IS NULL THEN
         PERFORM prebuilds.refuse_null('job_id');
     END IF;
-    SELECT b.workspace_id, b.id, b.transition INTO workspace_id, build_id, transition
+    SELECT b.workspace_id, b.id, b.build_number, b.transition INTO workspace_id, build_id, build_number, transition
     FROM prebuilds.workspace_builds AS b WHERE b.job_id = job_id;
     IF FOUND THEN
         PERFORM prebuilds.lock_workspace(workspace_id);
@@ -606,15 +606,19 @@ BEGIN
     job := prebuilds.lock_job(job_id);
     PERFORM prebuilds.require_held(job_id, daemon.id, job.worker_id, job.job_status);
 
-    INSERT INTO prebuilds.workspace_resources
-        (id, created_at, updated_at, job_id, transition, type, name, daily_cost, instance_type, metadata)
-    SELECT r.id, now, now, job_id, coalesce(job.transition, 'start'), r.type, r.name, r.daily_cost, r.instance_type,
-           r.metadata
-    FROM unnest(made.resources) AS r;
-    INSERT INTO prebuilds.workspace_agents (id, created_at, updated_at, resource_id, name, metadata)
-    SELECT a.id, now, now, a.resource_id, a.name, a.metadata FROM unnest(made.agents) AS a;
+    IF cardinality(made.resources) > 0 THEN
+        INSERT INTO prebuilds.workspace_resources
+            (id, created_at, updated_at, job_id, transition, type, name, daily_cost, instance_type, metadata)
+        SELECT r.id, now, now, job_id, coalesce(job.transition, 'start'), r.type, r.name, r.daily_cost,
+               r.instance_type, r.metadata
+        FROM unnest(made.resources) AS r;
+    END IF;
+    IF cardinality(made.agents) > 0 THEN
+        INSERT INTO prebuilds.workspace_agents (id, created_at, updated_at, resource_id, name, metadata)
+        SELECT a.id, now, now, a.resource_id, a.name, a.metadata FROM unnest(made.agents) AS a;
+    END IF;
     agent_ids := made.agent_ids;
-    IF job.build_id IS NOT NULL THEN
+    IF job.build_number > 1 THEN
         -- From the few builds of this workspace to their agents by key; fenced, or else tables are joined whole.
         UPDATE prebuilds.workspace_agents AS a SET deleted = true, updated_at = now
         WHERE NOT a.deleted AND a.id = ANY (ARRAY(
@@ -625,10 +629,10 @@ BEGIN
                                 WHERE r.job_id = b.job_id OFFSET 0) AS r
             CROSS JOIN LATERAL (SELECT g.id FROM prebuilds.workspace_agents AS g
                                 WHERE g.resource_id = r.id AND NOT g.deleted OFFSET 0) AS old));
-
+    END IF;
+    IF job.transition = 'start' AND job.job_status = 'running' THEN
         SELECT w.owner_id, w.ttl INTO workspace FROM prebuilds.workspaces AS w WHERE w.id = job.workspace_id;
-        IF job.transition = 'start' AND job.job_status = 'running' AND workspace.ttl > 0
-           AND workspace.owner_id <> prebuilds.system_user_id() THEN
+        IF workspace.ttl > 0 AND workspace.owner_id <> prebuilds.system_user_id() THEN
             stops_at := now + workspace.ttl / 1000.0 * interval '1 microsecond';
         END IF;
     END IF;
