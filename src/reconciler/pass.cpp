@@ -43,10 +43,10 @@ void count(const PassStats &stats) {
                                              : PassOutcome::idle);
 }
 
-// Everything after the lock and the snapshot. `begin` is the clock's, for elapsed; `now` is what is decided for; expiries
-// matter until `horizon`.
-WorkerTurn locked_pass(const std::optional<std::vector<core::Uuid>> &presets, Writers writers, core::Instant begin,
-                       core::Instant now, std::optional<core::Instant> horizon) {
+// Everything after the lock and the snapshot. `begin` is the clock's, for elapsed; `now` is what is decided
+// for; expiries matter until `horizon`.
+WorkerTurn locked_pass(const std::optional<std::vector<core::Uuid>> &presets, Writers writers,
+                       core::Instant begin, core::Instant now, std::optional<core::Instant> horizon) {
   WorkerTurn turn;
   PassStats &stats = turn.stats;
   stats.lock_acquired = true;
@@ -61,7 +61,8 @@ WorkerTurn locked_pass(const std::optional<std::vector<core::Uuid>> &presets, Wr
   const Plan plan = plan_presets(need.presets, now);
   turn.due = need.expiring;
   for (const core::PresetPlan &each : plan.plans) {
-    if (const auto due = core::next_due(*each.preset, each.decision, now)) turn.due.push_back({each.preset->id, *due});
+    if (const auto due = core::next_due(*each.preset, each.decision, now))
+      turn.due.push_back({each.preset->id, *due});
     if (!each.decision.can_skip) stats.presets_total++;
     if (!each.decision.actions.empty()) stats.presets_reconciled++;
   }
@@ -78,15 +79,17 @@ WorkerTurn locked_pass(const std::optional<std::vector<core::Uuid>> &presets, Wr
   turn.organizations_busy = busy_organizations > 0;
   if (stats.conflicts > busy_organizations) {
     for (const core::PresetPlan &each : plan.plans)
-      if (!each.decision.actions.empty()) turn.due.push_back({each.preset->id, core::later(now, conflict_retry)});
+      if (!each.decision.actions.empty())
+        turn.due.push_back({each.preset->id, core::later(now, conflict_retry)});
   }
   return turn;
 }
 
 }  // namespace
 
-std::optional<core::Uuid> apply_and_record(std::span<const core::PresetPlan> plans, const std::vector<core::Uuid> &parts,
-                                           core::Instant begin, core::Instant now, PassStats &stats) {
+std::optional<core::Uuid> apply_and_record(std::span<const core::PresetPlan> plans,
+                                           const std::vector<core::Uuid> &parts, core::Instant begin,
+                                           core::Instant now, PassStats &stats) {
   const Applied applied = apply_plans(plans, now);
   stats.created += applied.created;
   stats.deleted += applied.deleted;
@@ -116,7 +119,9 @@ PassStats pass_in_transaction(const std::optional<core::Uuid> &preset, core::Ins
   read_model::repair_after_triggers_were_off();
   marks::forget_all();
   pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
-  stats = locked_pass(preset ? std::optional(std::vector{*preset}) : std::nullopt, nullptr, begin, now, std::nullopt).stats;
+  stats = locked_pass(preset ? std::optional(std::vector{*preset}) : std::nullopt, nullptr, begin, now,
+                      std::nullopt)
+              .stats;
   pg::call([] { PopActiveSnapshot(); });
   stats.elapsed = clock_now() - begin;
   count(stats);
@@ -131,7 +136,8 @@ WorkerTurn worker_pass(std::span<const core::Uuid> presets, Writers writers) {
     return turn;
   }
 
-  const core::Instant horizon = core::later(now, std::chrono::milliseconds(pg::guc::reconciliation_interval_ms));
+  const core::Instant horizon =
+      core::later(now, std::chrono::milliseconds(pg::guc::reconciliation_interval_ms));
   const auto push_snapshot = [] { pg::call([] { PushActiveSnapshot(GetTransactionSnapshot()); }); };
   const auto pop_snapshot = [] { pg::call([] { PopActiveSnapshot(); }); };
   const pg::StatementSettings settings;

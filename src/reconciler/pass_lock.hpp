@@ -15,8 +15,8 @@ bool try_pass_lock();
 // For the process that has the lock: lets others that write parts of its pass join it.
 void share_pass_lock();
 
-// For such a process: no pass begins before its transaction has ended, whatever becomes of the one that shared the lock
-// with it. Never waits. False: another pass has begun.
+// For such a process: no pass begins before its transaction has ended, whatever becomes of the one that
+// shared the lock with it. Never waits. False: another pass has begun.
 bool join_pass_lock();
 
 }  // namespace prebuilds::reconciler

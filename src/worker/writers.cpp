@@ -54,7 +54,9 @@ struct Assignment {
   static std::size_t size(std::size_t grants, std::size_t relations) {
     return sizeof(Assignment) + grants * sizeof(Grant) + relations * sizeof(Oid);
   }
-  std::span<Grant> grants() { return {reinterpret_cast<Grant *>(this + 1), static_cast<std::size_t>(grant_count)}; }
+  std::span<Grant> grants() {
+    return {reinterpret_cast<Grant *>(this + 1), static_cast<std::size_t>(grant_count)};
+  }
   std::span<Oid> relations() {
     return {reinterpret_cast<Oid *>(grants().data() + grant_count), static_cast<std::size_t>(relation_count)};
   }
@@ -73,8 +75,8 @@ struct Identity {
 constinit std::array<BackgroundWorkerHandle *, most_writers> writers{};
 constinit int writer_count = 0;
 
-// An error, a cancel, a shutdown of the leader: the locks of its transaction, and with them its place in the database,
-// are free only when nobody writes for it any more.
+// An error, a cancel, a shutdown of the leader: the locks of its transaction, and with them its place in the
+// database, are free only when nobody writes for it any more.
 void end_writers_with_transaction(XactEvent event, void *) noexcept {
   pg::callback([&] {
     if (event != XACT_EVENT_ABORT) return;
@@ -108,7 +110,8 @@ bool start_writer(dsm_handle assignment, int part) {
   strlcpy(registration.bgw_function_name, "prebuilds_writer_main", BGW_MAXLEN);
   strlcpy(registration.bgw_type, writer_type, BGW_MAXLEN);
   strlcpy(registration.bgw_name, writer_type, BGW_MAXLEN);
-  const MemoryContext previous = MemoryContextSwitchTo(TopMemoryContext);  // for the handle, until the writer has ended
+  const MemoryContext previous =
+      MemoryContextSwitchTo(TopMemoryContext);  // for the handle, until the writer has ended
   const bool started =
       pg::call([&] { return RegisterDynamicBackgroundWorker(&registration, &writers[writer_count]); });
   MemoryContextSwitchTo(previous);
@@ -161,14 +164,16 @@ int writes_of(const core::PresetPlan &plan) {
 }
 
 // At most so many parts, each with about as much to write as any other.
-std::vector<Part> divide(std::span<const core::PresetPlan> plans, std::int64_t writes, std::int64_t most_parts) {
+std::vector<Part> divide(std::span<const core::PresetPlan> plans, std::int64_t writes,
+                         std::int64_t most_parts) {
   std::vector<Part> parts;
   int first = 0;
   std::int64_t written = 0;
   for (int i = 0; i < std::ssize(plans); i++) {
     written += writes_of(plans[i]);
     const bool last = i + 1 == std::ssize(plans);
-    const bool full = written * most_parts >= writes * (std::ssize(parts) + 1) && std::ssize(parts) + 1 < most_parts;
+    const bool full =
+        written * most_parts >= writes * (std::ssize(parts) + 1) && std::ssize(parts) + 1 < most_parts;
     if (!last && !full) continue;
     Part part{};
     part.first = first;
@@ -202,15 +207,16 @@ void add(reconciler::PassStats &sum, const reconciler::PassStats &part) {
 
 // ---- a writer ----
 
-// Behind a command that waits for a table which the leader has locked a writer would wait for the leader, which waits
-// for it at its latch, where nobody sees the circle. So it locks what the leader has locked, without waiting: whoever
-// comes then waits for both.
+// Behind a command that waits for a table which the leader has locked a writer would wait for the leader,
+// which waits for it at its latch, where nobody sees the circle. So it locks what the leader has locked,
+// without waiting: whoever comes then waits for both.
 void lock_like_leader(Assignment &assignment) {
   if (lock_extension() != Presence::here)
     throw pg::SqlError(ERRCODE_LOCK_NOT_AVAILABLE, "somebody is changing the extension");
   for (const Oid relation : assignment.relations()) {
     if (!pg::call([&] { return ConditionalLockRelationOid(relation, AccessShareLock); }))
-      throw pg::SqlError(ERRCODE_LOCK_NOT_AVAILABLE, "somebody waits for a lock on a table that the pass has read");
+      throw pg::SqlError(ERRCODE_LOCK_NOT_AVAILABLE,
+                         "somebody waits for a lock on a table that the pass has read");
   }
 }
 
@@ -227,7 +233,8 @@ void write_plans(Assignment &assignment, Part &part) {
   reconciler::PassStats stats;
   for (core::PresetPlan &each : plan.plans) {
     for (core::Action &action : each.decision.actions) {
-      if (action.kind == core::ActionKind::create) action.count = std::min(action.count, creates[each.preset->id]);
+      if (action.kind == core::ActionKind::create)
+        action.count = std::min(action.count, creates[each.preset->id]);
     }
     if (!each.decision.can_skip) stats.presets_total++;
     if (!each.decision.actions.empty()) stats.presets_reconciled++;
@@ -274,15 +281,16 @@ int resolved_concurrency() {
 reconciler::Written write_by_several(std::span<const core::PresetPlan> plans, core::Instant now) {
   std::int64_t writes = 0;
   for (const core::PresetPlan &plan : plans) writes += writes_of(plan);
-  const std::vector<Part> parts =
-      divide(plans, writes, std::min<std::int64_t>(resolved_concurrency(), writes / prebuilds_worth_a_writer));
+  const std::vector<Part> parts = divide(
+      plans, writes, std::min<std::int64_t>(resolved_concurrency(), writes / prebuilds_worth_a_writer));
   if (parts.size() < 2) return {};
 
   const std::vector<Oid> relations = relations_locked_by_me();
   const Segment segment(Assignment::size(plans.size(), relations.size()));
   if (!segment.exists()) return {};
   auto &assignment = *static_cast<Assignment *>(segment.address());
-  strlcpy(assignment.snapshot, pg::call([] { return ExportSnapshot(GetActiveSnapshot()); }), sizeof assignment.snapshot);
+  strlcpy(assignment.snapshot, pg::call([] { return ExportSnapshot(GetActiveSnapshot()); }),
+          sizeof assignment.snapshot);
   assignment.now = now;
   assignment.grant_count = static_cast<int>(plans.size());
   assignment.relation_count = static_cast<int>(relations.size());
@@ -299,10 +307,11 @@ reconciler::Written write_by_several(std::span<const core::PresetPlan> plans, co
   reconciler::Written written;
   for (const Part &part : std::span(assignment.parts).first(started)) {
     if (part.outcome == Outcome::failed) throw pg::SqlError(part.sqlstate, part.message);
-    // Whether it has still committed cannot be known: only the next pass, which looks again, may write its part.
+    // Whether it has still committed cannot be known: only the next pass, which looks again, may write its
+    // part.
     if (part.outcome == Outcome::none)
       throw pg::SqlError(ERRCODE_OPERATOR_INTERVENTION, "a process that wrote a part of the pass was ended");
-    written.plans = static_cast<std::size_t>(part.first + part.count);
+    written.plans += static_cast<std::size_t>(part.count);
     add(written.stats, part.stats);
     if (part.recorded) written.passes.push_back(part.pass);
   }
