@@ -10,7 +10,7 @@ use Results;
 use Server;
 use Statistics;
 
-our @EXPORT = qw(measure_acquire measure_steady);
+our @EXPORT = qw(measure_acquire measure_steady measure_endurance);
 
 my %new_daemons = (registered => 0);
 
@@ -137,6 +137,56 @@ sub measure_steady
     observe(9, 'claims that found nothing, both runs', [ $free->{missed} + $pinned->{missed} ], unit => '', most => 0);
     observe(9, 'dead rows at the end of the pin', [ $pinned->{dead} ], unit => '');
     observe(9, 'of them left after a VACUUM', [ $pinned->{left} / max(1, $pinned->{dead}) ], unit => '×', most => 0.01);
+    return;
+}
+
+# Claims and refills at a rate for long: twelve windows, the fifth and the sixth beside one old transaction. No window may
+# be slower than the usual one, and the space that dead rows took is used again.
+sub measure_endurance
+{
+    my ($size) = @_;
+    my ($rate, $seconds) = ($size->{endurance_rate}, $size->{endurance});
+    my $windows = 12;
+    my $desired = 10 + int(5 * $rate / $size->{templates});
+    my $session = new_database('endurance', "CALL bench.generate($size->{templates}, $size->{versions}, $desired)");
+    $session->query('SELECT prebuilds_worker_start()');
+    my $provisioners = start_pgbench('endurance', 'provision', clients => 4, seconds => 10 * $seconds, define => \%new_daemons);
+    my %claims = (clients => 4, rate => $rate, define => { pools => $size->{templates}, version => $size->{versions} });
+    pgbench('endurance', 'claim', %claims, seconds => 5);
+
+    my $pin = session('endurance');
+    my (%medians, %slow, @sizes);
+    for my $window (1 .. $windows)
+    {
+        $pin->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM prebuilds.templates') if $window == 5;
+        $session->query('TRUNCATE bench.acquires');
+        my %times = (claim => pgbench('endurance', 'claim', %claims, seconds => int($seconds / $windows))->{latencies});
+        $times{acquire} = [ $session->query('SELECT milliseconds FROM bench.acquires') ];
+        for my $what (keys %times)
+        {
+            push @{ $medians{$what} }, quantile(0.5, @{ $times{$what} });
+            push @{ $slow{$what} }, quantile(0.99, @{ $times{$what} });
+        }
+        push @sizes, $session->query("SELECT pg_table_size('prebuilds.live_prebuilds') + pg_indexes_size('prebuilds.live_prebuilds')
+            + pg_relation_size('prebuilds.provisioner_jobs_pending_idx')");
+        $pin->query('COMMIT') if $window == 6;
+        progress(sprintf '        window %2d: claim %.2f and %.2f ms, acquire %.2f and %.2f ms (p50, p99), pools and queue %.1f MB',
+            $window, (map { $medians{$_}[-1], $slow{$_}[-1] } qw(claim acquire)), $sizes[-1] / 1024 / 1024);
+    }
+    stop_pgbench($provisioners);
+    $session->query("SELECT prebuilds_worker_stop('benchmark')");
+
+    my $at = "$rate/s for $seconds s";
+    for my $what (qw(claim acquire))
+    {
+        observe(9, "$what at $at, p50 of $windows windows", $medians{$what}, unit => 'ms');
+        observe(9, 'the slowest of them, to the median', [ max(@{ $medians{$what} }) / median(@{ $medians{$what} }) ], unit => '×', most => 1.25);
+        observe(9, "$what at $at, p99 of $windows windows", $slow{$what}, unit => 'ms');
+    }
+    # What the old transaction kept may stay allocated, but is filled again.
+    observe(9, 'pools and queue at the end, to the end of the old transaction', [ $sizes[-1] / $sizes[5] ], unit => '×', most => 1.1);
+    observe(9, 'claims that found nothing', [ $session->query(q{SELECT count(*) FROM prebuilds.prebuild_events WHERE event_type = 'claim_missed'}) ], unit => '', most => 0);
+    drop_database('endurance');
     return;
 }
 

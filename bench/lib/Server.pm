@@ -9,7 +9,7 @@ use File::Temp qw(tempdir);
 use Session;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(query session pgbench start_pgbench finish_pgbench new_database copy_database drop_database load set_server
+our @EXPORT = qw(query session pgbench start_pgbench finish_pgbench stop_pgbench new_database copy_database drop_database load set_server
   wait_until);
 
 my $bench = dirname(__FILE__) . '/..';
@@ -135,6 +135,16 @@ sub start_pgbench
         exec @command, $database or die "pgbench: $!\n";
     }
     return { pid => $pid, prefix => $prefix, rated => defined $options{rate} };
+}
+
+# Ends a run whose results nobody needs.
+sub stop_pgbench
+{
+    my ($run) = @_;
+    kill 'TERM', $run->{pid};
+    waitpid $run->{pid}, 0;
+    unlink glob "$run->{prefix}.[0-9]*";
+    return;
 }
 
 sub finish_pgbench

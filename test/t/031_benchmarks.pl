@@ -33,4 +33,8 @@ is(value('claims that found nothing, both runs'), 0, 'every claim of a steady ru
 cmp_ok(value('of them left after a VACUUM'), '<', 0.1, 'a snapshot that is gone leaves no dead rows behind');
 cmp_ok(value('every wake-up lost, sweeps every second, latest'), '<', 10_000, 'a sweep does what lost wake-ups did not');
 
+# ---- what has to be asked for ----
+my ($long) = run_command([ "$FindBin::Bin/../../bench/measure", '--size', 'smoke', 'endurance' ]);
+like($long, qr/claims that found nothing +0 /, 'the run that lasts an hour runs');
+
 done_testing();
