@@ -99,8 +99,9 @@ Datum show(FunctionCallInfo fcinfo, Select select, Show add_rows) {
   const core::Instant now = instant_of(fcinfo, 0);
   pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
   const reconciler::Plan plan = reconciler::plan_presets(select(now), now);
+  const std::optional<std::string> standstill = reconciler::standstill();
   pg::call([] { PopActiveSnapshot(); });
-  for (const core::PresetPlan &each : plan.plans) add_rows(result, each, plan.standstill);
+  for (const core::PresetPlan &each : plan.plans) add_rows(result, each, standstill);
   return Datum{0};
 }
 

@@ -31,11 +31,6 @@ constexpr int prebuilds_verified_per_sweep = 200;
 
 core::Instant clock_now() { return pg::to_instant(GetCurrentTimestamp()); }
 
-std::optional<std::string> standstill() {
-  if (!pg::guc::enabled) return "disabled";
-  return select_standstill.read().first([](pg::Row &row) { return row.optional_text(); });
-}
-
 void count(const PassStats &stats) {
   worker::count_pass(!stats.lock_acquired    ? PassOutcome::without_lock
                      : stats.paused          ? PassOutcome::paused
@@ -50,7 +45,8 @@ WorkerTurn locked_pass(const std::optional<std::vector<core::Uuid>> &presets, Wr
   WorkerTurn turn;
   PassStats &stats = turn.stats;
   stats.lock_acquired = true;
-  if (standstill()) {
+  turn.standstill = standstill();
+  if (turn.standstill) {
     stats.paused = true;
     return turn;
   }
@@ -100,9 +96,13 @@ std::optional<core::Uuid> apply_and_record(std::span<const core::PresetPlan> pla
   return record(plans, applied, parts, stats, now);
 }
 
+std::optional<std::string> standstill() {
+  if (!pg::guc::enabled) return "disabled";
+  return select_standstill.read().first([](pg::Row &row) { return row.optional_text(); });
+}
+
 Plan plan_presets(const std::vector<core::Uuid> &presets, core::Instant now) {
   Plan plan;
-  plan.standstill = standstill();
   plan.presets = load_presets(presets, now);
   plan.plans = core::plan(plan.presets, pg::guc::decision_settings(), now, pg::check_for_interrupts);
   return plan;
@@ -117,7 +117,7 @@ PassStats pass_in_transaction(const std::optional<core::Uuid> &preset, core::Ins
   }
 
   read_model::repair_after_triggers_were_off();
-  marks::forget_all();
+  if (!preset) marks::forget_all();
   pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
   stats = locked_pass(preset ? std::optional(std::vector{*preset}) : std::nullopt, nullptr, begin, now,
                       std::nullopt)
@@ -153,7 +153,6 @@ WorkerTurn worker_pass(std::span<const core::Uuid> presets, Writers writers) {
   } else {
     turn = locked_pass(std::vector(presets.begin(), presets.end()), writers, now, now, horizon);
   }
-  if (turn.stats.paused) turn.standstill = standstill();
   turn.stats.elapsed = clock_now() - now;
   pop_snapshot();
   count(turn.stats);

@@ -61,11 +61,13 @@ std::optional<core::Uuid> apply_and_record(std::span<const core::PresetPlan> pla
 // also repairs the read model.
 WorkerTurn worker_pass(std::span<const core::Uuid> presets, Writers writers);
 
+// Why no pass would act now: disabled, held or paused; none if it would.
+std::optional<std::string> standstill();
+
 // What a pass would decide on these presets now, without a lock and without writing.
 struct Plan {
   std::vector<core::PresetSnapshot> presets;
-  std::vector<core::PresetPlan> plans;    // one per preset, in the same order
-  std::optional<std::string> standstill;  // why no pass would act: disabled, held or paused
+  std::vector<core::PresetPlan> plans;  // one per preset, in the same order
 };
 Plan plan_presets(const std::vector<core::Uuid> &presets, core::Instant now);
 
