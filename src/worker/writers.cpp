@@ -19,7 +19,7 @@ constexpr const char *writer_type = "pg_prebuilds writer";
 constexpr int most_writers = 64;
 
 // Below that a process of its own, which has to start and to plan its statements, is no gain.
-constexpr int prebuilds_worth_a_writer = 1500;
+constexpr int prebuilds_worth_a_writer = 1000;
 
 // ---- what leader and writers share, in dynamic shared memory ----
 
