@@ -84,11 +84,11 @@ sub measure_triggers
             # In the order on off off on: what grows with the tables cancels out.
             for my $triggers ($round % 2 ? qw(on off) : qw(off on))
             {
-                $control->query('CALL bench.disable_triggers()') if $triggers eq 'off';
+                toggle($control, 'disable') if $triggers eq 'off';
                 cpu_time($session, $what, $first{$what}, 20);    # plans anew
                 my $time = cpu_time($session, $what, $first{$what} + 20, $count);
                 $first{$what} += 20 + $count if $what ne 'update';
-                $control->query('CALL bench.enable_triggers()') if $triggers eq 'off';
+                toggle($control, 'enable') if $triggers eq 'off';
                 push @{ $time{$triggers} }, $time if $round > 0;
             }
         }
@@ -106,6 +106,17 @@ sub start_worker
     my ($session) = @_;
     $session->query('SELECT prebuilds_pause()');
     $session->query('SELECT prebuilds_worker_start()');
+    wait_until(sub { $session->query('SELECT state FROM prebuilds_worker_status()') eq 'idle' });
+    return;
+}
+
+# Without the worker, whose sweep and this lock the same tables in different orders.
+sub toggle
+{
+    my ($session, $how) = @_;
+    $session->query("SELECT prebuilds_worker_stop('benchmark')");
+    $session->query("CALL bench.${how}_triggers()");
+    start_worker($session);
     return;
 }
 
