@@ -40,6 +40,32 @@ CREATE PROCEDURE bench.remove_workspaces()
              prebuilds.workspace_agents, prebuilds.live_prebuilds, prebuilds.resource_replacements;
 $$;
 
+-- The rows that a daemon's acquire and complete write, and nothing else: no choice, no checks, no read model that
+-- follows by itself.
+CREATE PROCEDURE bench.start_job(n bigint)
+    LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE prebuilds.provisioner_jobs AS j
+       SET started_at = now(), updated_at = now(), worker_id = bench.id('daemon', 1) WHERE j.id = bench.id('job', n);
+    UPDATE prebuilds.live_prebuilds AS l
+       SET job_status = 'running', worker_assigned = true WHERE l.workspace_id = bench.id('workspace', n);
+END
+$$;
+
+CREATE PROCEDURE bench.finish_job(n bigint)
+    LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO prebuilds.workspace_resources (id, job_id, transition, type, name)
+    VALUES (bench.id('resource', n), bench.id('job', n), 'start', 'container', 'main');
+    INSERT INTO prebuilds.workspace_agents (id, resource_id, name)
+    VALUES (bench.id('agent', n), bench.id('resource', n), 'main');
+    UPDATE prebuilds.provisioner_jobs AS j SET completed_at = now(), updated_at = now() WHERE j.id = bench.id('job', n);
+    UPDATE prebuilds.workspace_builds AS b SET updated_at = now(), open = false WHERE b.id = bench.id('build', n);
+    UPDATE prebuilds.live_prebuilds AS l
+       SET job_status = 'succeeded', job_completed_at = now() WHERE l.workspace_id = bench.id('workspace', n);
+END
+$$;
+
 -- When jobs of the prebuilds user became visible to another session, one that looks all the time. Passes come one after
 -- the other, so that what is new has been created later than all before.
 CREATE TABLE bench.seen_jobs (job_id uuid, created_at timestamptz, seen_at timestamptz);

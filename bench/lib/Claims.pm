@@ -30,7 +30,7 @@ sub check_claims
     return;
 }
 
-# D1 and D10 in turns.
+# D1 and D10 in turns, and what the machine takes for the rows alone.
 sub measure_claims
 {
     my ($size) = @_;
@@ -39,6 +39,9 @@ sub measure_claims
     my (%session, %latencies, %medians);
     my $rounds = $size->{rounds} + 1;
     my $each = 10 + int($rounds * $size->{claims} / $size->{templates} * 1.5);
+    my $bare = copy_database('claim_bare', 'd1');
+    load($bare, "CALL bench.add_prebuilds(1, $size->{templates}, $size->{versions}, $each, batch => 20)",
+        'CALL bench.disable_triggers()');
     for my $database (@databases)
     {
         $session{$database} = session($database);
@@ -56,6 +59,10 @@ sub measure_claims
             push @{ $latencies{$database} }, @{ $run->{latencies} };
             push @{ $medians{$database} }, median(@{ $run->{latencies} });
         }
+        my $run = pgbench('claim_bare', 'claim_bare', transactions => $size->{claims},
+            define => { version => $size->{versions}, pools => $size->{templates}, n => 0, each => 0,
+                first => 20 * 100_000_000 + ($round - 1) * $size->{claims} });
+        push @{ $medians{bare} }, median(@{ $run->{latencies} }) if $round > 1;
     }
     for my $database (@databases)
     {
@@ -67,6 +74,9 @@ sub measure_claims
         $session{$database}->query('SELECT prebuilds_resume()');
     }
     observe_ratio(5, 'claim, D10 to D1', $medians{d10}, $medians{d1}, most => 1.2);
+    observe(5, 'bare transaction with the rows of a claim, 1 client, D1, p50', $medians{bare}, unit => 'ms');
+    observe_ratio(5, 'claim, D1, to that', $medians{d1}, $medians{bare});
+    drop_database('claim_bare');
     return;
 }
 

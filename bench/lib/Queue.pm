@@ -57,17 +57,24 @@ sub measure_acquire
     observe_ratio(8, "acquire, $jobs[-1] to $jobs[1] pending jobs", $medians{ $jobs[-1] }, $medians{ $jobs[1] }, most => 1.25);
 
     my $clients = 16;
-    my @rates;
+    my $each = int($clients * $size->{transactions} / $size->{templates}) + 1;
+    my %pairs = (clients => $clients, transactions => $size->{transactions});
+    my $bare = copy_database('queue_bare', 'queue');
+    my (@rates, @bare_rates);
     for my $round (1 .. $size->{rounds})
     {
-        $session->query('CALL bench.remove_workspaces()');
-        my $each = int($clients * $size->{transactions} / $size->{templates}) + 1;
-        load($session, "CALL bench.add_prebuilds(1, $size->{templates}, 1, $each, batch => " . ++$batch
-              . ', pending => true)');
-        push @rates, pgbench('queue', 'acquire_complete', clients => $clients, transactions => $size->{transactions},
-            define => \%new_daemons)->{tps};
+        my @load = ('CALL bench.remove_workspaces()',
+            "CALL bench.add_prebuilds(1, $size->{templates}, 1, $each, batch => " . ++$batch . ', pending => true)');
+        load($bare, @load, 'CALL bench.disable_triggers()');
+        push @bare_rates, pgbench('queue_bare', 'acquire_complete_bare', %pairs,
+            define => { n => 0, each => $size->{transactions}, first => $batch * 100_000_000 })->{tps};
+        load($session, @load);
+        push @rates, pgbench('queue', 'acquire_complete', %pairs, define => \%new_daemons)->{tps};
     }
     observe(8, 'acquire + complete, 16 daemons, synchronous_commit = on', \@rates, unit => '/s', least => 2000);
+    observe(8, 'the rows that both write, and nothing else', \@bare_rates, unit => '/s');
+    observe_ratio(8, 'acquire + complete, to that', \@rates, \@bare_rates);
+    drop_database('queue_bare');
     drop_database('queue');
     return;
 }
