@@ -39,13 +39,15 @@ COMMENT ON FUNCTION prebuilds.announce_queues(bigint[]) IS
     'organization, provisioner and tags, payload {"organization_id", "type", "tags"}; above 7,000 bytes without the tags';
 
 CREATE FUNCTION prebuilds.announce_jobs(job_ids uuid[]) RETURNS void
-    LANGUAGE sql VOLATILE
+    LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT prebuilds.announce_queues(array_agg(DISTINCT j.queue_key))
+BEGIN
+    PERFORM prebuilds.announce_queues(array_agg(DISTINCT j.queue_key))
     FROM prebuilds.provisioner_jobs AS j
     WHERE j.id = ANY (job_ids) AND j.job_status = 'pending'
-    HAVING count(*) > 0
+    HAVING count(*) > 0;
+END
 $$;
 COMMENT ON FUNCTION prebuilds.announce_jobs(uuid[]) IS 'Tells provisioners of those of these jobs that are pending';
 

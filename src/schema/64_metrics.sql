@@ -138,16 +138,19 @@ COMMENT ON FUNCTION prebuilds.series_of(uuid) IS
     'What the series of a preset are known by: its template and its name';
 
 CREATE FUNCTION prebuilds.observe_ready_prebuild(workspace_id uuid, now timestamptz) RETURNS void
-    LANGUAGE sql VOLATILE
+    LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_variable
+BEGIN
     INSERT INTO prebuilds.metric_observations (id, created_at, template_id, preset_name, metric, seconds)
     SELECT prebuilds.uuid_v7(now), now, s.template_id, s.preset_name,
            'coderd_prebuilt_workspace_replenish_duration_seconds', greatest(extract(epoch FROM now - l.created_at), 0)
     FROM prebuilds.live_prebuilds AS l
     CROSS JOIN LATERAL prebuilds.series_of(l.preset_id) AS s
-    WHERE l.workspace_id = observe_ready_prebuild.workspace_id
-      AND l.build_number = 1 AND l.transition = 'start' AND l.job_status = 'succeeded' AND l.ready
+    WHERE l.workspace_id = workspace_id
+      AND l.build_number = 1 AND l.transition = 'start' AND l.job_status = 'succeeded' AND l.ready;
+END
 $$;
 COMMENT ON FUNCTION prebuilds.observe_ready_prebuild(uuid, timestamptz) IS
     'Adds to metric_observations how long it took from the creation of a prebuild until now that it is ready; nothing '
