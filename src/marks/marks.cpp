@@ -59,10 +59,10 @@ struct Finding {
 // What the current transaction has to say when it commits. A subtransaction that rolls back may have said too
 // much about additions, which does no harm.
 struct Notes {
-  std::array<Addition, 32> additions;
+  std::array<Addition, 128> additions;
   std::size_t addition_count = 0;
   bool added_anything = false;
-  std::array<Finding, 32> findings;  // more are dropped: the marks stay lower than they could be
+  std::array<Finding, 128> findings;  // more are dropped: the marks stay lower than they could be
   std::size_t finding_count = 0;
 
   std::span<Addition> added() { return std::span(additions).first(addition_count); }
@@ -129,6 +129,8 @@ bool prepare_to_note() {
 }  // namespace
 
 List pool(const core::Uuid &preset) { return {List::Kind::pool, preset}; }
+
+List prebuilds(const core::Uuid &preset) { return {List::Kind::prebuilds, preset}; }
 
 List queue(std::int64_t queue_key, bool of_prebuilds_user) {
   List list{of_prebuilds_user ? List::Kind::prebuilds_queue : List::Kind::people_queue, {}};

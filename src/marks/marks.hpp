@@ -18,6 +18,7 @@ struct List {
     pool,             // the claimable prebuilds of a preset
     people_queue,     // the pending jobs of a queue, without those of the prebuilds user
     prebuilds_queue,  // those of the prebuilds user
+    prebuilds,        // the live prebuilds of a preset
   };
   Kind kind;
   core::Uuid key;
@@ -26,6 +27,7 @@ struct List {
 };
 
 List pool(const core::Uuid &preset);
+List prebuilds(const core::Uuid &preset);
 List queue(std::int64_t queue_key, bool of_prebuilds_user);
 
 // For worker/shmem.cpp, in the hooks that it is for.

@@ -167,8 +167,12 @@ bool write(const std::vector<LivePrebuild> &rows, const Rows &locked, Labels &la
 // Tells whom it concerns that a row is now like this.
 void note_written(const LivePrebuild &row, const LivePrebuild *before, Labels &labels) {
   const std::string &status = labels[row.job_status];
+  const core::Place place{pg::to_instant(row.created_at.value), row.workspace_id};
+  if (row.preset_id &&
+      (before == nullptr || before->preset_id != row.preset_id || before->created_at != row.created_at))
+    marks::added(marks::prebuilds(*row.preset_id), place);
   if (row.preset_id && row.ready && status == "succeeded" && labels[row.transition] == "start")
-    marks::added(marks::pool(*row.preset_id), {pg::to_instant(row.created_at.value), row.workspace_id});
+    marks::added(marks::pool(*row.preset_id), place);
   if (status != "running") note(row.preset_id);  // a job that a provisioner takes leaves the pool as it is
   if (before != nullptr && before->preset_id != row.preset_id) note(before->preset_id);
 }

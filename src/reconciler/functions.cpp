@@ -98,7 +98,7 @@ Datum show(FunctionCallInfo fcinfo, Select select, Show add_rows) {
   pg::SpiSession session;
   const core::Instant now = instant_of(fcinfo, 0);
   pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
-  const reconciler::Plan plan = reconciler::plan_presets(select(now), now);
+  const reconciler::Plan plan = reconciler::plan_pools(select(now), now);
   const std::optional<std::string> standstill = reconciler::standstill();
   pg::call([] { PopActiveSnapshot(); });
   for (const core::PresetPlan &each : plan.plans) add_rows(result, each, standstill);
@@ -146,7 +146,7 @@ PGDLLEXPORT Datum prebuilds_reconcile_preset(PG_FUNCTION_ARGS) {
 PGDLLEXPORT Datum prebuilds_plan(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     const auto needy = [](core::Instant now) {
-      return reconciler::presets_in_need(std::nullopt, now, std::nullopt).presets;
+      return reconciler::pools_in_need(std::nullopt, now, std::nullopt).pools;
     };
     return show(fcinfo, needy, add_actions);
   });
@@ -155,7 +155,7 @@ PGDLLEXPORT Datum prebuilds_plan(PG_FUNCTION_ARGS) {
 PGDLLEXPORT Datum prebuilds_status(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     return show(
-        fcinfo, [](core::Instant) { return reconciler::presets_to_show(); }, add_status);
+        fcinfo, [](core::Instant) { return reconciler::pools_to_show(); }, add_status);
   });
 }
 

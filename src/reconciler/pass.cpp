@@ -40,8 +40,8 @@ void count(const PassStats &stats) {
 
 // Everything after the lock and the snapshot. `begin` is the clock's, for elapsed; `now` is what is decided
 // for; expiries matter until `horizon`.
-WorkerTurn locked_pass(const std::optional<std::vector<core::Uuid>> &presets, Writers writers,
-                       core::Instant begin, core::Instant now, std::optional<core::Instant> horizon) {
+WorkerTurn locked_pass(const std::optional<std::vector<Pool>> &pools, Writers writers, core::Instant begin,
+                       core::Instant now, std::optional<core::Instant> horizon) {
   WorkerTurn turn;
   PassStats &stats = turn.stats;
   stats.lock_acquired = true;
@@ -53,8 +53,8 @@ WorkerTurn locked_pass(const std::optional<std::vector<core::Uuid>> &presets, Wr
   const worker::Unnoted unnoted;
   const int busy_organizations = reconcile_free_memberships(now);
 
-  const Need need = presets_in_need(presets, now, horizon);
-  const Plan plan = plan_presets(need.presets, now);
+  const Need need = pools_in_need(pools, now, horizon);
+  const Plan plan = plan_pools(need.pools, now);
   turn.due = need.expiring;
   for (const core::PresetPlan &each : plan.plans) {
     if (const auto due = core::next_due(*each.preset, each.decision, now))
@@ -101,9 +101,9 @@ std::optional<std::string> standstill() {
   return select_standstill.read().first([](pg::Row &row) { return row.optional_text(); });
 }
 
-Plan plan_presets(const std::vector<core::Uuid> &presets, core::Instant now) {
+Plan plan_pools(const std::vector<Pool> &pools, core::Instant now) {
   Plan plan;
-  plan.presets = load_presets(presets, now);
+  plan.presets = load_presets(pools, now);
   plan.plans = core::plan(plan.presets, pg::guc::decision_settings(), now, pg::check_for_interrupts);
   return plan;
 }
@@ -117,11 +117,13 @@ PassStats pass_in_transaction(const std::optional<core::Uuid> &preset, core::Ins
   }
 
   read_model::repair_after_triggers_were_off();
-  if (!preset) marks::forget_all();
+  std::optional<std::vector<Pool>> pools;
+  if (preset)
+    pools = look_at(std::span(&*preset, 1));
+  else
+    marks::forget_all();
   pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
-  stats = locked_pass(preset ? std::optional(std::vector{*preset}) : std::nullopt, nullptr, begin, now,
-                      std::nullopt)
-              .stats;
+  stats = locked_pass(pools, nullptr, begin, now, std::nullopt).stats;
   pg::call([] { PopActiveSnapshot(); });
   stats.elapsed = clock_now() - begin;
   count(stats);
@@ -142,6 +144,7 @@ WorkerTurn worker_pass(std::span<const core::Uuid> presets, Writers writers) {
   const auto pop_snapshot = [] { pg::call([] { PopActiveSnapshot(); }); };
   const pg::StatementSettings settings;
   const pg::SpiSession session;
+  const std::vector<Pool> pools = look_at(presets);
   push_snapshot();
   if (presets.empty()) {
     read_model::repair_after_triggers_were_off();
@@ -151,7 +154,7 @@ WorkerTurn worker_pass(std::span<const core::Uuid> presets, Writers writers) {
     push_snapshot();  // the same one, which now sees the repaired rows too
     turn = locked_pass(std::nullopt, writers, now, now, horizon);
   } else {
-    turn = locked_pass(std::vector(presets.begin(), presets.end()), writers, now, now, horizon);
+    turn = locked_pass(pools, writers, now, now, horizon);
   }
   turn.stats.elapsed = clock_now() - now;
   pop_snapshot();

@@ -64,11 +64,11 @@ WorkerTurn worker_pass(std::span<const core::Uuid> presets, Writers writers);
 // Why no pass would act now: disabled, held or paused; none if it would.
 std::optional<std::string> standstill();
 
-// What a pass would decide on these presets now, without a lock and without writing.
+// What a pass would decide on these pools now, without a lock and without writing.
 struct Plan {
   std::vector<core::PresetSnapshot> presets;
   std::vector<core::PresetPlan> plans;  // one per preset, in the same order
 };
-Plan plan_presets(const std::vector<core::Uuid> &presets, core::Instant now);
+Plan plan_pools(const std::vector<Pool> &pools, core::Instant now);
 
 }  // namespace prebuilds::reconciler

@@ -11,10 +11,11 @@ namespace prebuilds::reconciler {
 
 namespace {
 
-// Of the presets $2, or of all. A preset with schedules has a zone, and what it desires is core's to say. One
-// that needs nothing comes with the instant at which its next prebuild expires, at the earliest, if that is
-// not after $3: a workspace from near the end of time must not overflow the sum.
-constinit pg::Statement select_presets_in_need(R"sql(
+// Of the presets $2, whose prebuilds were created at $4 or later, or of all. A preset with schedules has a
+// zone, and what it desires is core's to say. One that needs nothing comes with the instant at which its next
+// prebuild expires, at the earliest, if that is not after $3: a workspace from near the end of time must not
+// overflow the sum. Of the presets $2 each one comes that has a prebuild.
+constinit pg::Statement select_pools(R"sql(
   WITH active AS (
        SELECT * FROM prebuilds.active_presets WHERE $2 IS NULL
         UNION ALL
@@ -28,11 +29,24 @@ constinit pg::Statement select_presets_in_need(R"sql(
           AND NOT t.deleted
           AND t.deprecated = ''),
        counted AS (
-       SELECT * FROM prebuilds.pools WHERE $2 IS NULL
+       SELECT preset_id, running, starting, pending, failed_starts, oldest_running, NULL::timestamptz AS oldest
+         FROM prebuilds.pools
+        WHERE $2 IS NULL
         UNION ALL
-       SELECT * FROM prebuilds.pools WHERE preset_id = ANY ($2)),
+       SELECT s.preset_id,
+              count(*) FILTER (WHERE s.running),
+              count(*) FILTER (WHERE s.starting),
+              count(*) FILTER (WHERE s.pending),
+              count(*) FILTER (WHERE s.failed_start),
+              min(s.created_at) FILTER (WHERE s.running),
+              min(s.created_at)
+         FROM unnest($2, $4) i (id, since)
+        CROSS JOIN LATERAL (SELECT * FROM prebuilds.prebuild_states
+                             WHERE preset_id = i.id AND created_at >= i.since OFFSET 0) s
+        GROUP BY s.preset_id),
        pool AS MATERIALIZED (
        SELECT coalesce(a.id, l.preset_id) AS preset_id,
+              l.oldest,
               CASE WHEN a.invalidate_after_secs > 0
                    THEN l.oldest_running + pg_catalog.make_interval(
                             secs => CASE WHEN l.oldest_running < '200000-01-01' THEN a.invalidate_after_secs ELSE 0 END)
@@ -46,11 +60,14 @@ constinit pg::Statement select_presets_in_need(R"sql(
               END AS in_need
          FROM active a
          FULL JOIN counted l ON l.preset_id = a.id)
-  SELECT p.preset_id, CASE WHEN NOT p.in_need AND p.expires_at >= $1 THEN p.expires_at END
+  SELECT p.preset_id,
+         coalesce(p.in_need OR p.expires_at < $1, false),
+         CASE WHEN p.expires_at <= $3 THEN p.expires_at END,
+         p.oldest
     FROM pool p
-   WHERE p.in_need OR p.expires_at < $1 OR p.expires_at <= $3
+   WHERE p.in_need OR p.expires_at < $1 OR p.expires_at <= $3 OR p.oldest IS NOT NULL
 )sql",
-                                               TIMESTAMPTZOID, UUIDARRAYOID, TIMESTAMPTZOID);
+                                     TIMESTAMPTZOID, UUIDARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZARRAYOID);
 
 constinit pg::Statement select_presets_to_show(R"sql(
   SELECT a.id FROM prebuilds.active_presets a
@@ -111,11 +128,12 @@ constinit pg::Statement select_prebuilds(R"sql(
          l.job_status = 'pending',
          l.build_number = 1 AND l.system_initiated AND NOT l.worker_assigned,
          l.build_preset_id, l.template_version_id, l.build_created_at, l.job_completed_at
-    FROM prebuilds.live_prebuilds l
-   WHERE l.preset_id = ANY ($1)
+    FROM unnest($1, $2) i (preset_id, since)
+   CROSS JOIN LATERAL (SELECT * FROM prebuilds.live_prebuilds
+                        WHERE preset_id = i.preset_id AND created_at >= i.since OFFSET 0) l
    ORDER BY l.build_created_at DESC, l.build_id DESC
 )sql",
-                                         UUIDARRAYOID);
+                                         UUIDARRAYOID, TIMESTAMPTZARRAYOID);
 
 constinit pg::Statement select_active_versions(R"sql(
   SELECT v.id
@@ -129,13 +147,6 @@ constinit pg::Statement select_active_versions(R"sql(
 
 enum class Transition { start, stop, remove };
 enum class Job { active, succeeded, failed, canceled };
-
-std::vector<core::Uuid> ids_of(const pg::Rows &rows) {
-  std::vector<core::Uuid> ids;
-  ids.reserve(rows.count());
-  rows.each([&](pg::Row &row) { ids.push_back(row.uuid()); });
-  return ids;
-}
 
 // A build of the failure base, if its version turns out to be active in its template.
 struct BaseBuild {
@@ -248,26 +259,69 @@ void fill_failure_bases(std::vector<Loaded> &loaded) {
   }
 }
 
+std::vector<core::Uuid> presets_of(const std::vector<Pool> &pools) {
+  std::vector<core::Uuid> presets;
+  presets.reserve(pools.size());
+  for (const Pool &pool : pools) presets.push_back(pool.preset);
+  return presets;
+}
+
+std::vector<pg::Timestamp> starts_of(const std::vector<Pool> &pools) {
+  std::vector<pg::Timestamp> starts;
+  starts.reserve(pools.size());
+  for (const Pool &pool : pools) starts.push_back({pg::to_timestamptz(pool.look.from.created_at)});
+  return starts;
+}
+
 }  // namespace
 
-Need presets_in_need(const std::optional<std::vector<core::Uuid>> &presets, core::Instant now,
-                     std::optional<core::Instant> horizon) {
+std::vector<Pool> look_at(std::span<const core::Uuid> presets) {
+  std::vector<Pool> pools;
+  pools.reserve(presets.size());
+  for (const core::Uuid &preset : presets) pools.push_back({preset, marks::look(marks::prebuilds(preset))});
+  return pools;
+}
+
+Need pools_in_need(const std::optional<std::vector<Pool>> &pools, core::Instant now,
+                   std::optional<core::Instant> horizon) {
+  std::map<core::Uuid, Pool> looked_at;
+  std::optional<std::vector<core::Uuid>> presets;
+  std::optional<std::vector<pg::Timestamp>> starts;
+  if (pools) {
+    presets = presets_of(*pools);
+    starts = starts_of(*pools);
+    for (const Pool &pool : *pools) looked_at.emplace(pool.preset, pool);
+  }
+
   Need need;
-  select_presets_in_need.read({now, presets, horizon}).each([&](pg::Row &row) {
+  std::map<core::Uuid, core::Place> heads;
+  select_pools.read({now, presets, horizon, starts}).each([&](pg::Row &row) {
     const core::Uuid preset = row.uuid();
-    if (const auto expires_at = row.optional_instant()) {
+    const bool in_need = row.boolean();
+    const auto expires_at = row.optional_instant();
+    if (const auto oldest = row.optional_instant()) heads.emplace(preset, core::Place{*oldest, {}});
+    if (in_need) {
+      need.pools.push_back(pools ? looked_at.at(preset) : Pool{preset, {}});
+    } else if (expires_at) {
       need.expiring.push_back({preset, core::later(*expires_at, core::tick)});
-    } else {
-      need.presets.push_back(preset);
     }
   });
+  for (const auto &[preset, pool] : looked_at) {
+    const auto head = heads.find(preset);
+    marks::found(marks::prebuilds(preset), pool.look, head == heads.end() ? core::after_all : head->second);
+  }
   return need;
 }
 
-std::vector<core::Uuid> presets_to_show() { return ids_of(select_presets_to_show.read()); }
+std::vector<Pool> pools_to_show() {
+  std::vector<Pool> pools;
+  select_presets_to_show.read().each([&](pg::Row &row) { pools.push_back({row.uuid(), {}}); });
+  return pools;
+}
 
-std::vector<core::PresetSnapshot> load_presets(const std::vector<core::Uuid> &ids, core::Instant now) {
-  if (ids.empty()) return {};
+std::vector<core::PresetSnapshot> load_presets(const std::vector<Pool> &pools, core::Instant now) {
+  if (pools.empty()) return {};
+  const std::vector<core::Uuid> ids = presets_of(pools);
   const core::Instant lookback =
       core::earlier(now, std::chrono::milliseconds(pg::guc::reconciliation_backoff_lookback_ms));
   const core::Instant stale =
@@ -279,7 +333,7 @@ std::vector<core::PresetSnapshot> load_presets(const std::vector<core::Uuid> &id
     loaded.push_back(read_preset(row, now));
     position[loaded.back().preset.id] = loaded.size() - 1;
   });
-  select_prebuilds.read({ids}).each([&](pg::Row &row) {
+  select_prebuilds.read({ids, starts_of(pools)}).each([&](pg::Row &row) {
     const auto found = position.find(row.uuid());
     if (found != position.end()) add_prebuild(loaded[found->second], row);
   });

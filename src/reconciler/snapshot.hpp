@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/preset.hpp"
+#include "marks/marks.hpp"
 #include "pg/spi.hpp"
 
 namespace prebuilds::reconciler {
@@ -12,22 +13,31 @@ struct Due {
   core::Instant at;
 };
 
+// The live prebuilds of a preset, from where they begin.
+struct Pool {
+  core::Uuid preset;
+  marks::Look look;
+};
+
+// The pools of these presets. To be called before the snapshot is taken under which they are read.
+std::vector<Pool> look_at(std::span<const core::Uuid> presets);
+
 struct Need {
-  // Presets that may need something: a superset of those that core cannot skip.
-  std::vector<core::Uuid> presets;
+  // Those that may need something: a superset of those that core cannot skip.
+  std::vector<Pool> pools;
   // Others whose next prebuild expires by the horizon.
   std::vector<Due> expiring;
 };
 
-// Of these presets, or of all: what a pass has to look at, found by counts. The prebuilds of presets in
-// balance are not read one by one. No horizon: expiries do not matter.
-Need presets_in_need(const std::optional<std::vector<core::Uuid>> &presets, core::Instant now,
-                     std::optional<core::Instant> horizon);
+// Of these pools, or of all: what a pass has to look at, found by counts. The prebuilds of pools in balance
+// are not read one by one. No horizon: expiries do not matter.
+Need pools_in_need(const std::optional<std::vector<Pool>> &pools, core::Instant now,
+                   std::optional<core::Instant> horizon);
 
-// Every prebuild configuration that is active or has a live prebuild.
-std::vector<core::Uuid> presets_to_show();
+// Of every prebuild configuration that is active or has a live prebuild.
+std::vector<Pool> pools_to_show();
 
-// The snapshots of these presets, ordered by name; ids that are no prebuild configuration are left out.
-std::vector<core::PresetSnapshot> load_presets(const std::vector<core::Uuid> &ids, core::Instant now);
+// The snapshots of these presets, ordered by name; what is no prebuild configuration is left out.
+std::vector<core::PresetSnapshot> load_presets(const std::vector<Pool> &pools, core::Instant now);
 
 }  // namespace prebuilds::reconciler

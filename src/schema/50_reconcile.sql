@@ -21,21 +21,34 @@ COMMENT ON VIEW prebuilds.active_presets IS
     'Prebuild configurations of active versions of templates that are neither deleted nor deprecated: found from the '
     'templates, so that old versions cost nothing';
 
--- Where all pools are asked for, the condition on ctid lets PostgreSQL read the table from one end to the other although
--- sequential scans are switched off: those count as so expensive that it could not tell good plans around one from bad.
-CREATE VIEW prebuilds.pools AS
+CREATE VIEW prebuilds.prebuild_states AS
 SELECT l.preset_id,
-       count(*) FILTER (WHERE l.transition = 'start' AND l.job_status = 'succeeded') AS running,
-       count(*) FILTER (WHERE l.transition = 'start' AND l.job_status IN ('pending', 'running', 'canceling')) AS starting,
-       count(*) FILTER (WHERE l.transition = 'start' AND l.job_status = 'pending' AND l.build_number = 1
-                          AND l.system_initiated AND NOT l.worker_assigned) AS pending,
-       count(*) FILTER (WHERE l.transition = 'start' AND l.job_status = 'failed') AS failed_starts,
-       min(l.created_at) FILTER (WHERE l.transition = 'start' AND l.job_status = 'succeeded') AS oldest_running
+       l.workspace_id,
+       l.created_at,
+       l.ctid AS place,
+       l.transition = 'start' AND l.job_status = 'succeeded' AS running,
+       l.transition = 'start' AND l.job_status IN ('pending', 'running', 'canceling') AS starting,
+       l.transition = 'start' AND l.job_status = 'pending' AND l.build_number = 1
+           AND l.system_initiated AND NOT l.worker_assigned AS pending,
+       l.transition = 'start' AND l.job_status = 'failed' AS failed_start
   FROM prebuilds.live_prebuilds AS l
- WHERE l.preset_id IS NOT NULL
-   AND l.ctid >= '(0,0)'
- GROUP BY l.preset_id;
-COMMENT ON VIEW prebuilds.pools IS 'Live prebuilds by preset; pending = not yet picked up by a provisioner';
+ WHERE l.preset_id IS NOT NULL;
+COMMENT ON VIEW prebuilds.prebuild_states IS
+    'As what live prebuilds count; pending = starting, and not yet picked up by a provisioner. place is the row''s ctid';
+
+-- The condition on ctid lets PostgreSQL read the table from one end to the other although sequential scans are switched
+-- off: those count as so expensive that it could not tell good plans around one from bad.
+CREATE VIEW prebuilds.pools AS
+SELECT s.preset_id,
+       count(*) FILTER (WHERE s.running) AS running,
+       count(*) FILTER (WHERE s.starting) AS starting,
+       count(*) FILTER (WHERE s.pending) AS pending,
+       count(*) FILTER (WHERE s.failed_start) AS failed_starts,
+       min(s.created_at) FILTER (WHERE s.running) AS oldest_running
+  FROM prebuilds.prebuild_states AS s
+ WHERE s.place >= '(0,0)'
+ GROUP BY s.preset_id;
+COMMENT ON VIEW prebuilds.pools IS 'Live prebuilds by preset';
 
 CREATE VIEW prebuilds.organizations_with_prebuilds AS
 SELECT o.id AS organization_id,

@@ -223,13 +223,13 @@ void lock_like_leader(Assignment &assignment) {
 // Decides once more, from the same snapshot and so the same, but for the cap.
 void write_plans(Assignment &assignment, Part &part) {
   const core::Instant begin = pg::to_instant(GetCurrentTimestamp());
-  std::vector<core::Uuid> presets;
+  std::vector<reconciler::Pool> pools;
   std::map<core::Uuid, int> creates;
   for (const Grant &grant : assignment.grants().subspan(part.first, part.count)) {
-    presets.push_back(grant.preset);
+    pools.push_back({grant.preset, {}});
     creates[grant.preset] = grant.creates;
   }
-  reconciler::Plan plan = reconciler::plan_presets(presets, assignment.now);
+  reconciler::Plan plan = reconciler::plan_pools(pools, assignment.now);
   reconciler::PassStats stats;
   for (core::PresetPlan &each : plan.plans) {
     for (core::Action &action : each.decision.actions) {

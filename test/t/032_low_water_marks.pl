@@ -1,5 +1,5 @@
-# Beside an old transaction, which keeps every dead row, a claim and an acquire read no more the more of them there have
-# been; and whatever becomes the oldest one later, in whatever way, comes first.
+# Beside an old transaction, which keeps every dead row, a claim, an acquire and a pass read no more the more of them there
+# have been; and whatever becomes the oldest one later, in whatever way, comes first.
 use strict;
 use warnings;
 use FindBin;
@@ -34,7 +34,8 @@ CREATE PROCEDURE test.post(first int, last int DEFAULT NULL, tags jsonb DEFAULT 
 
 -- The entries, dead ones too, that have been read from the indexes of what is worked off oldest first.
 CREATE FUNCTION test.entries_read() RETURNS bigint LANGUAGE sql RETURN (
-    SELECT sum(pg_stat_get_xact_tuples_returned(i)) FROM unnest('{prebuilds.live_prebuilds_claim_idx, prebuilds.provisioner_jobs_pending_idx}'::regclass[]) AS i);
+    SELECT sum(pg_stat_get_xact_tuples_returned(i)) FROM unnest('{prebuilds.live_prebuilds_claim_idx, prebuilds.live_prebuilds_pool_idx,
+                                                                prebuilds.provisioner_jobs_pending_idx}'::regclass[]) AS i);
 -- Runs a statement so many times, each in a transaction of its own.
 CREATE PROCEDURE test.measure(what text, statement text, times int) LANGUAGE plpgsql AS \$\$
 DECLARE
@@ -63,6 +64,19 @@ sql("CALL test.measure('claim', \$\$$claim\$\$, 250)");
 is(sql(q{SELECT string_agg(name, ' ' ORDER BY created_at) FROM prebuilds.workspaces WHERE name IN ('dev-1', 'dev-2', 'dev-250')}),
     'dev-1 dev-2 dev-250', 'the oldest prebuild is claimed first');
 cmp_ok(most('claim', 2, 250), '<', 10, 'the 250th claim finds its prebuild where the second did');
+
+my $pass = 'SELECT FROM prebuilds_reconcile_preset(test.small())';
+sql("CALL test.measure('pass', \$\$$pass\$\$, 3)");
+cmp_ok(most('pass', 1, 1), '>', 300, 'the first pass counts the pool and walks over what has been claimed from it');
+cmp_ok(most('pass', 2, 3), '<=', 110, 'the next ones those that are left');
+is(sql("SELECT string_agg(actual::text, ' ') FROM prebuilds_status()"), '50', 'as the status does');
+is(sql('BEGIN; ' . sprintf("$claim IS NOT NULL", 'rolled-back') . '; SELECT created FROM prebuilds_reconcile_preset(test.small()); ROLLBACK'), "t\n1",
+    'a pass replaces what its own transaction claimed');
+is(sql('SELECT presets_reconciled FROM prebuilds_reconcile_preset(test.small())'), 0, 'and counts it again once that is rolled back');
+sql(q{CREATE TABLE test.returned AS SELECT * FROM prebuilds.workspaces WHERE name = 'dev-1';
+      UPDATE prebuilds.workspaces SET owner_id = prebuilds.system_user_id(), ttl = NULL WHERE name = 'dev-1'});
+is(sql('SELECT presets_total FROM prebuilds_reconcile_preset(test.small())'), 1, 'an old prebuild that is there again counts');
+sql(q{UPDATE prebuilds.workspaces AS w SET owner_id = r.owner_id, ttl = r.ttl FROM test.returned AS r WHERE w.id = r.id});
 
 sql('CALL test.post(1001, 1300)');
 sql(q{CALL test.measure('acquire', 'SELECT test.acquire()', 300)});
