@@ -22,8 +22,9 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 // Passes begin at least that far apart: changes that come in between are one pass.
-constexpr Clock::duration merge_window = 10ms;
-// How long a pass may make those after it wait, so that the worker is no more than half busy.
+constexpr Clock::duration merge_window = 5ms;
+// After a pass the worker rests twice as long as it took, and no longer than this: so it is busy for a third of
+// the time, and the more there is to do the more comes together.
 constexpr Clock::duration longest_rest = 50ms;
 // Waiting for the pass lock begins so short because whoever wakes the worker at commit may hold it a moment
 // longer.
@@ -292,7 +293,7 @@ void Worker::finish_pass(const reconciler::WorkerTurn &done, bool sweep, std::sp
     return;
   }
   lock_retry_ = shortest_lock_retry;
-  not_before_ = std::max(began + merge_window, now + std::min(now - began, longest_rest));
+  not_before_ = std::max(began + merge_window, now + std::min(2 * (now - began), longest_rest));
   kept_.presets.clear();
   const std::vector<core::Uuid> were_due = agenda_.due(began_at);
   if (sweep) {
