@@ -96,13 +96,15 @@ BEGIN
 END
 $$;
 
--- Milliseconds from the beginning of each claim since an instant until its replacement was seen; NULL = never was.
+-- Milliseconds from the commit of each claim since an instant until its replacement was seen; NULL = never was.
 CREATE FUNCTION bench.reactions(since timestamptz) RETURNS SETOF double precision
     LANGUAGE sql STABLE AS $$
-    WITH claims AS (
-        SELECT e.preset_id, e.created_at, row_number() OVER (PARTITION BY e.preset_id ORDER BY e.created_at) AS n
-          FROM prebuilds.prebuild_events AS e
-         WHERE e.event_type = 'claim_succeeded' AND e.created_at >= since
+    WITH committed AS (
+        SELECT b.template_version_preset_id AS preset_id, pg_xact_commit_timestamp(b.xmin) AS at
+          FROM prebuilds.workspace_builds AS b
+         WHERE b.initiator_id <> prebuilds.system_user_id() AND b.created_at >= since
+    ), claims AS (
+        SELECT c.preset_id, c.at, row_number() OVER (PARTITION BY c.preset_id ORDER BY c.at) AS n FROM committed AS c
     ), replacements AS (
         SELECT b.template_version_preset_id AS preset_id, s.seen_at,
                row_number() OVER (PARTITION BY b.template_version_preset_id ORDER BY s.seen_at) AS n
@@ -110,11 +112,13 @@ CREATE FUNCTION bench.reactions(since timestamptz) RETURNS SETOF double precisio
           JOIN prebuilds.workspace_builds AS b ON b.job_id = s.job_id
          WHERE s.created_at >= since
     )
-    SELECT 1000 * extract(epoch FROM r.seen_at - c.created_at)
+    SELECT 1000 * extract(epoch FROM r.seen_at - c.at)
       FROM claims AS c
       LEFT JOIN replacements AS r USING (preset_id, n)
-     ORDER BY c.created_at
+     ORDER BY c.at
 $$;
+
+CREATE TABLE bench.inserted (n integer);
 
 -- How long acquires that found a job took.
 CREATE UNLOGGED TABLE bench.acquires (milliseconds double precision NOT NULL);

@@ -154,6 +154,15 @@ sub measure_reaction
     my @idle = reactions($session, $size, 20, $seconds);
     observe(7, 'claim → replacement visible, idle, p50', \@idle, unit => 'ms', most => 3);
     observe(7, 'the same, p99', \@idle, unit => 'ms', most => 10, value => quantile(0.99, @idle));
+    # What runs now and then takes longer than the same over and over, whatever it is.
+    my (@steady, @rare);
+    for my $round (1 .. $size->{rounds})
+    {
+        push @steady, median(@{ pgbench('reaction', 'insert', transactions => 5 * $size->{passes})->{latencies} });
+        push @rare, median(@{ pgbench('reaction', 'insert', rate => 20, seconds => 3)->{latencies} });
+    }
+    observe(7, 'an INSERT of one row, over and over, p50', \@steady, unit => 'ms');
+    observe_ratio(7, 'the same 20 times a second, to that', \@rare, \@steady);
     my @busy = reactions($session, $size, $rate, $seconds);
     observe(7, "claim → replacement visible, $rate claims/s, p50", \@busy, unit => 'ms', most => 10);
     observe(7, 'the same, p99', \@busy, unit => 'ms', most => 50, value => quantile(0.99, @busy));

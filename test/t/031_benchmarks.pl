@@ -8,7 +8,7 @@ use Test::More;
 
 use PrebuildsTest;
 
-my $node = start_node('bench', 'max_connections = 60');
+my $node = start_node('bench', 'max_connections = 60', 'track_commit_timestamp = on');
 my $output = PostgreSQL::Test::Utils::tempdir() . '/results.json';
 $ENV{PGHOST} = $node->host;
 $ENV{PGPORT} = $node->port;
