@@ -69,6 +69,13 @@ sub measure_wide
     my ($size) = @_;
     my @sweeps = map { median(@{ pass_times('w', $size->{sweeps}) }) } 1 .. $size->{rounds};
     observe(2, 'NoOps: full sweep by a function call, W', \@sweeps, unit => 'ms', most => 50);
+    # What no such pass can do without, whoever makes it.
+    my $w = session('w');
+    my @counts = map { $w->milliseconds('SELECT count(*) FROM (SELECT count(*) FROM prebuilds.live_prebuilds GROUP BY preset_id) AS p') } 0 .. $size->{rounds};
+    $w->query('SET enable_seqscan = off');    # old versions must not count
+    my @configurations = map { $w->milliseconds('SELECT count(*) FROM prebuilds.active_presets') } 0 .. $size->{rounds};
+    observe(2, 'of that, to count prebuilds by preset, and nothing else', [ @counts[1 .. $#counts] ], unit => 'ms');
+    observe(2, 'of that, to read the active configurations', [ @configurations[1 .. $#configurations] ], unit => 'ms');
 
     set_server('prebuilds.reconciliation_interval' => '1h');
     my $session = session('w');
@@ -86,6 +93,12 @@ sub measure_wide
     }
     observe(2, 'woken pass of the worker, W, presets → 0', \@empty, unit => 'ms', most => 0.3);
     observe(2, 'the same, for each changed preset', \@slopes, unit => 'µs', most => 10);
+    # The worker's passes come out of a rest. These do not.
+    my @repeated = map { $w->query(<<"SQL") } 0 .. $size->{rounds};
+SELECT 1000 * extract(epoch FROM avg(r.elapsed))
+  FROM generate_series(1, $size->{passes}) AS n, LATERAL prebuilds_reconcile_preset(bench.preset(1 + 0 * n, 1)) AS r
+SQL
+    observe(2, 'a pass over one preset, by function calls one after the other', [ @repeated[1 .. $#repeated] ], unit => 'ms');
     $session->query("SELECT prebuilds_worker_stop('benchmark')");
     set_server('prebuilds.reconciliation_interval' => undef);
     return;
