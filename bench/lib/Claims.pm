@@ -17,6 +17,7 @@ sub start_paused_worker
     my ($session) = @_;
     $session->query('SELECT prebuilds_pause()');
     $session->query('SELECT prebuilds_worker_start()');
+    wait_until(sub { $session->query('SELECT state FROM prebuilds_worker_status()') eq 'idle' });
     return;
 }
 
