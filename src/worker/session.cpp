@@ -24,6 +24,9 @@ void override_session_settings(const char *application_name) {
   set_override("row_security", "on");
   set_override("search_path", "pg_catalog, pg_temp");
   set_override("jit", "off");
+  // What a crash takes away the next pass finds missing; nobody waits for the disk meanwhile. A provisioner's
+  // commit flushes what it acquired.
+  set_override("synchronous_commit", "off");
   set_override("statement_timeout", "0");
   set_override("transaction_timeout", "0");
   set_override("idle_in_transaction_session_timeout", "0");
