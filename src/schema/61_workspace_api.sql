@@ -154,18 +154,14 @@ AS $$
 DECLARE
     new_job_id constant uuid := prebuilds.uuid_v7(now);
     new_build_id constant uuid := prebuilds.uuid_v7(now);
-    version record;
-    template_provisioner text;
 BEGIN
-    -- Key look-ups one after the other: a join is one bad estimate away from a scan.
-    SELECT v.template_id, v.tags INTO version FROM prebuilds.template_versions AS v WHERE v.id = template_version_id;
-    SELECT t.provisioner INTO template_provisioner FROM prebuilds.templates AS t WHERE t.id = version.template_id;
-
     INSERT INTO prebuilds.provisioner_jobs
         (id, created_at, updated_at, organization_id, initiator_id, provisioner, input, tags)
-    VALUES (new_job_id, now, now, organization_id, initiator_id, template_provisioner,
-            jsonb_build_object('workspace_build_id', new_build_id, 'prebuilt_workspace_stage', stage),
-            prebuilds.normalized_tags(version.tags, owner_id::text));
+    SELECT new_job_id, now, now, organization_id, initiator_id,
+           (SELECT t.provisioner FROM prebuilds.templates AS t WHERE t.id = v.template_id),
+           jsonb_build_object('workspace_build_id', new_build_id, 'prebuilt_workspace_stage', stage),
+           prebuilds.normalized_tags(v.tags, owner_id::text)
+    FROM prebuilds.template_versions AS v WHERE v.id = template_version_id;
     INSERT INTO prebuilds.workspace_builds
         (id, created_at, updated_at, workspace_id, template_version_id, build_number, transition, initiator_id, job_id,
          template_version_preset_id, provisioner_state)
@@ -189,28 +185,25 @@ COMMENT ON FUNCTION prebuilds.insert_build(uuid, uuid, uuid, integer, prebuilds.
     'Writes a build, its pending job and its parameters (NULL = those of the previous build), and returns the job. The '
     'provisioner state of the previous build goes on; owner_id is who a version of scope user looks for a daemon of';
 
-CREATE FUNCTION prebuilds.require_owner(owner_id uuid) RETURNS void
-    LANGUAGE plpgsql STABLE
+CREATE FUNCTION prebuilds.refuse_owner(owner_id uuid) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_variable
 BEGIN
     IF owner_id IS NULL THEN
         PERFORM prebuilds.refuse_null('owner_id');
-    ELSIF owner_id = prebuilds.system_user_id() THEN
-        RAISE EXCEPTION 'owner % is the prebuilds user', owner_id
-            USING ERRCODE = '22023', HINT = 'Pass the id of a person, see prebuilds_ensure_user().';
     END IF;
-    PERFORM FROM prebuilds.users AS u WHERE u.id = owner_id AND NOT u.deleted;
-    IF NOT FOUND THEN
-        PERFORM prebuilds.refuse_unknown('user', owner_id);
-    END IF;
+    RAISE EXCEPTION 'owner % is the prebuilds user', owner_id
+        USING ERRCODE = '22023', HINT = 'Pass the id of a person, see prebuilds_ensure_user().';
 END
 $$;
-COMMENT ON FUNCTION prebuilds.require_owner(uuid) IS
-    'Refuses everybody who cannot own a claimed workspace. Errors: 22023 (NULL, the prebuilds user), P0002 (unknown, deleted)';
+CREATE FUNCTION prebuilds.require_owner(owner_id uuid) RETURNS void
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN owner_id IS NULL OR owner_id = prebuilds.system_user_id() THEN prebuilds.refuse_owner(owner_id) END;
+COMMENT ON FUNCTION prebuilds.refuse_owner(uuid) IS 'Error 22023: nobody, or the prebuilds user';
+COMMENT ON FUNCTION prebuilds.require_owner(uuid) IS 'Error 22023 unless it is somebody who can own a claimed workspace';
 
-CREATE FUNCTION prebuilds.require_lifecycle(autostart_schedule text, next_start_at timestamptz) RETURNS void
+CREATE FUNCTION prebuilds.refuse_lifecycle(autostart_schedule text, next_start_at timestamptz) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -218,31 +211,30 @@ BEGIN
     IF autostart_schedule = '' THEN
         RAISE EXCEPTION 'autostart_schedule is empty'
             USING ERRCODE = '22023', HINT = 'Pass a schedule, or NULL for none.';
-    ELSIF NOT isfinite(next_start_at) THEN
-        RAISE EXCEPTION 'next_start_at % is not an instant', next_start_at
-            USING ERRCODE = '22023', HINT = 'Pass a finite time, or NULL for none.';
     END IF;
+    RAISE EXCEPTION 'next_start_at % is not an instant', next_start_at
+        USING ERRCODE = '22023', HINT = 'Pass a finite time, or NULL for none.';
 END
 $$;
+CREATE FUNCTION prebuilds.require_lifecycle(autostart_schedule text, next_start_at timestamptz) RETURNS void
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN autostart_schedule = '' OR NOT isfinite(next_start_at)
+                THEN prebuilds.refuse_lifecycle(autostart_schedule, next_start_at) END;
+COMMENT ON FUNCTION prebuilds.refuse_lifecycle(text, timestamptz) IS 'Error 22023: an empty or infinite argument';
 COMMENT ON FUNCTION prebuilds.require_lifecycle(text, timestamptz) IS
     'Error 22023 if a lifecycle argument is empty or infinite';
 
 CREATE FUNCTION prebuilds.refuse_taken_name(owner_id uuid, name text) RETURNS void
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_variable
 BEGIN
-    PERFORM FROM prebuilds.workspaces AS w
-    WHERE w.owner_id = owner_id AND lower(w.name) = lower(name) AND NOT w.deleted;
-    IF FOUND THEN
-        RAISE EXCEPTION 'the owner already has a workspace named "%"', name
-            USING ERRCODE = '23505', DETAIL = format('The owner is %s; case does not matter.', owner_id),
-                  HINT = 'Choose another name.';
-    END IF;
+    RAISE EXCEPTION 'the owner already has a workspace named "%"', name
+        USING ERRCODE = '23505', DETAIL = format('The owner is %s; case does not matter.', owner_id),
+              HINT = 'Choose another name.';
 END
 $$;
-COMMENT ON FUNCTION prebuilds.refuse_taken_name(uuid, text) IS 'Error 23505 if the owner has a workspace of this name';
+COMMENT ON FUNCTION prebuilds.refuse_taken_name(uuid, text) IS 'Error 23505: the owner has a workspace of this name';
 
 CREATE FUNCTION prebuilds.claim(
     preset_id uuid, owner_id uuid, name text, autostart_schedule text, next_start_at timestamptz, ttl bigint,
@@ -253,32 +245,36 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     preset record;
-    version record;
     template record;
     active boolean;
-    head record;
+    head prebuilds.place;
     candidate record;
     tried uuid[] := '{}';
 BEGIN
-    -- One key look-up after the other, here and below: no join that the planner could turn into a scan.
-    SELECT p.template_version_id, p.desired_instances,
-           prebuilds.oldest_unexpired(p.last_invalidated_at, p.invalidate_after_secs, now) AS oldest
-    INTO preset FROM prebuilds.template_version_presets AS p WHERE p.id = preset_id;
-    SELECT v.template_id, v.organization_id INTO version
-    FROM prebuilds.template_versions AS v WHERE v.id = preset.template_version_id;
-    LOOP
-        -- Looked at again once a candidate is locked: only then no deletion or promotion can have gone unseen.
-        SELECT t.default_ttl INTO template FROM prebuilds.templates AS t
-        WHERE t.id = version.template_id AND t.active_version_id = preset.template_version_id
-          AND NOT t.deleted AND t.deprecated = '';
-        active := FOUND AND NOT prebuilds.deleted_meanwhile(version.template_id);
-        EXIT WHEN NOT active OR workspace_id IS NOT NULL;
-
+    -- One row, by keys: LIMIT and sub-selects leave the planner no join that it could turn into a scan.
+    SELECT p.template_version_id, p.desired_instances, v.template_id, v.organization_id,
+           (SELECT t.active_version_id = p.template_version_id AND NOT t.deleted AND t.deprecated = ''
+            FROM prebuilds.templates AS t WHERE t.id = v.template_id) AS active,
+           prebuilds.oldest_unexpired(p.last_invalidated_at, p.invalidate_after_secs, now) AS oldest,
+           EXISTS (SELECT FROM prebuilds.users AS u WHERE u.id = owner_id AND NOT u.deleted) AS owner_exists
+    INTO preset
+    FROM prebuilds.template_version_presets AS p
+    CROSS JOIN LATERAL (SELECT f.template_id, f.organization_id FROM prebuilds.template_versions AS f
+                        WHERE f.id = p.template_version_id LIMIT 1) AS v
+    WHERE p.id = preset_id;
+    IF NOT FOUND THEN
+        PERFORM prebuilds.refuse_unknown('preset', preset_id);
+    ELSIF NOT preset.owner_exists THEN
+        PERFORM prebuilds.refuse_unknown('user', owner_id);
+    ELSIF NOT prebuilds.setting('enabled')::boolean THEN
+        RAISE EXCEPTION 'prebuilds are disabled'
+            USING ERRCODE = '0A000', HINT = 'Set prebuilds.enabled to on, or call prebuilds_create_workspace().';
+    END IF;
+    active := preset.active AND NOT prebuilds.deleted_meanwhile(preset.template_id);
+    WHILE active AND workspace_id IS NULL LOOP
         -- Nothing to claim comes before the head: one bound, so that the dead rows there are not walked over.
-        SELECT greatest(h.created_at, preset.oldest) AS created_at,
-               CASE WHEN h.created_at >= preset.oldest THEN h.id ELSE '00000000-0000-0000-0000-000000000000' END AS id
-        INTO head FROM prebuilds.pool_head(preset_id) AS h;
-        EXIT WHEN NOT FOUND;
+        head := prebuilds.pool_head(preset_id, preset.oldest);
+        EXIT WHEN head IS NULL;
         -- The row that is locked carries what makes it claimable, so that PostgreSQL checks it again once it is locked.
         SELECT l.workspace_id, l.build_id, l.build_number INTO candidate
         FROM prebuilds.live_prebuilds AS l
@@ -293,29 +289,42 @@ BEGIN
         SELECT w.id INTO workspace_id FROM prebuilds.workspaces AS w
         WHERE w.id = candidate.workspace_id AND w.owner_id = prebuilds.system_user_id() AND NOT w.deleted
         FOR UPDATE SKIP LOCKED;
-        -- An earlier build that was reopened: the latest one, which the read model shows, is not all that counts.
-        IF EXISTS (SELECT FROM prebuilds.workspace_builds AS b WHERE b.workspace_id = candidate.workspace_id AND b.open) THEN
+        CONTINUE WHEN NOT FOUND;
+
+        -- A second look at the template, now that no deletion or promotion can go unseen any more. An earlier build may
+        -- have been reopened: the latest one, which the read model shows, is not all that counts.
+        SELECT t.default_ttl,
+               EXISTS (SELECT FROM prebuilds.workspace_builds AS b
+                       WHERE b.workspace_id = workspace_id AND b.open) AS at_work,
+               EXISTS (SELECT FROM prebuilds.workspaces AS w
+                       WHERE w.owner_id = owner_id AND lower(w.name) = lower(name) AND NOT w.deleted) AS name_taken
+        INTO template
+        FROM prebuilds.templates AS t
+        WHERE t.id = preset.template_id AND t.active_version_id = preset.template_version_id
+          AND NOT t.deleted AND t.deprecated = '';
+        active := FOUND AND NOT prebuilds.deleted_meanwhile(preset.template_id);
+        IF NOT active OR template.at_work THEN
             workspace_id := NULL;
         END IF;
     END LOOP;
 
-    IF NOT active OR workspace_id IS NULL THEN
-        workspace_id := NULL;
+    IF workspace_id IS NULL THEN
         IF preset.desired_instances IS NOT NULL THEN
             INSERT INTO prebuilds.prebuild_events (id, created_at, preset_id, event_type)
             VALUES (prebuilds.uuid_v7(now), now, preset_id, 'claim_missed');
         END IF;
         RETURN;
+    ELSIF template.name_taken THEN
+        PERFORM prebuilds.refuse_taken_name(owner_id, name);
     END IF;
 
-    PERFORM prebuilds.refuse_taken_name(owner_id, name);
     UPDATE prebuilds.workspaces AS w
     SET owner_id = owner_id, name = name, updated_at = now, last_used_at = now,
         autostart_schedule = autostart_schedule, next_start_at = next_start_at,
         ttl = nullif(coalesce(ttl, template.default_ttl), 0), dormant_at = NULL, deleting_at = NULL
     WHERE w.id = workspace_id;
     IF build THEN
-        job_id := prebuilds.insert_build(workspace_id, version.organization_id, preset.template_version_id,
+        job_id := prebuilds.insert_build(workspace_id, preset.organization_id, preset.template_version_id,
                                          candidate.build_number + 1, 'start', owner_id, owner_id, preset_id, 'claim',
                                          candidate.build_id, parameters, now);
     END IF;
@@ -325,8 +334,9 @@ END
 $$;
 COMMENT ON FUNCTION prebuilds.claim(uuid, uuid, text, text, timestamptz, bigint, boolean, jsonb, timestamptz) IS
     'Makes the oldest eligible prebuild of a preset the owner''s workspace; NULL = none, and the miss is recorded. The '
-    'arguments are known to be good; ttl in nanoseconds, NULL = the template''s; parameters NULL = those it was built '
-    'with. Never waits for a lock. Errors: 23505 (the name is taken)';
+    'arguments are known to be good but for the ids; ttl in nanoseconds, NULL = the template''s; parameters NULL = those '
+    'it was built with. Never waits for a lock. Errors: P0002 (unknown preset or user), 0A000 (prebuilds.enabled is off), '
+    '23505 (the name is taken)';
 
 CREATE FUNCTION @extschema@.prebuilds_claim(
     preset_id uuid, owner_id uuid, name text, autostart_schedule text DEFAULT NULL,
@@ -346,17 +356,8 @@ BEGIN
     ELSIF build IS NULL THEN
         PERFORM prebuilds.refuse_null('build');
     END IF;
-    PERFORM FROM prebuilds.template_version_presets AS p WHERE p.id = preset_id;
-    IF NOT FOUND THEN
-        PERFORM prebuilds.refuse_unknown('preset', preset_id);
-    END IF;
-    PERFORM prebuilds.require_owner(owner_id);
-    PERFORM prebuilds.require_name('name', name);
-    PERFORM prebuilds.require_lifecycle(autostart_schedule, next_start_at);
-    IF NOT prebuilds.setting('enabled')::boolean THEN
-        RAISE EXCEPTION 'prebuilds are disabled'
-            USING ERRCODE = '0A000', HINT = 'Set prebuilds.enabled to on, or call prebuilds_create_workspace().';
-    END IF;
+    PERFORM prebuilds.require_owner(owner_id), prebuilds.require_name('name', name),
+            prebuilds.require_lifecycle(autostart_schedule, next_start_at);
     RETURN (prebuilds.claim(preset_id, owner_id, name, autostart_schedule, next_start_at, nanoseconds, build, NULL,
                             now)).workspace_id;
 END
@@ -428,13 +429,16 @@ BEGIN
     IF template_id IS NULL THEN
         PERFORM prebuilds.refuse_null('template_id');
     END IF;
-    PERFORM prebuilds.require_owner(owner_id);
-    PERFORM prebuilds.require_name('name', name);
+    PERFORM prebuilds.require_owner(owner_id), prebuilds.require_name('name', name);
     IF parameters IS NULL THEN
         PERFORM prebuilds.refuse_null('parameters');
     END IF;
     given := prebuilds.texts_of(parameters, 'parameters');
     PERFORM prebuilds.require_lifecycle(autostart_schedule, next_start_at);
+    PERFORM FROM prebuilds.users AS u WHERE u.id = owner_id AND NOT u.deleted;
+    IF NOT FOUND THEN
+        PERFORM prebuilds.refuse_unknown('user', owner_id);
+    END IF;
 
     -- The lock keeps a deletion of the template out until this workspace is there for it to see.
     SELECT t.organization_id, t.active_version_id, t.deleted, t.default_ttl INTO template
@@ -478,7 +482,10 @@ BEGIN
     END IF;
     claimed := workspace_id IS NOT NULL;
     IF NOT claimed THEN
-        PERFORM prebuilds.refuse_taken_name(owner_id, name);
+        IF EXISTS (SELECT FROM prebuilds.workspaces AS w
+                   WHERE w.owner_id = owner_id AND lower(w.name) = lower(name) AND NOT w.deleted) THEN
+            PERFORM prebuilds.refuse_taken_name(owner_id, name);
+        END IF;
         workspace_id := prebuilds.uuid_v7(now);
         INSERT INTO prebuilds.workspaces
             (id, created_at, updated_at, owner_id, organization_id, template_id, name, autostart_schedule, ttl,

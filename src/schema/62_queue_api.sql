@@ -351,7 +351,7 @@ BEGIN
             CROSS JOIN LATERAL prebuilds.queue_head(q.queue_key, c.class,
                                                     CASE WHEN c.class = next_class THEN next_created_at END,
                                                     CASE WHEN c.class = next_class THEN next_id END) AS h
-            WHERE c.class >= next_class
+            WHERE c.class >= next_class AND h.id IS NOT NULL
             WINDOW heads AS (ORDER BY c.class, h.created_at, h.id)
             ORDER BY c.class, h.created_at, h.id
             LIMIT 1
