@@ -1,5 +1,6 @@
 -- Reading JSON that callers hand in: every member is known, of its type and in its range, or the error says where
--- it is not. A member that is null counts as left out, as programs write it that have nothing to say.
+-- it is not. A member that is null counts as left out, as programs write it that have nothing to say. What reads is an
+-- expression that PostgreSQL inlines; what it calls when something is wrong raises the error.
 
 CREATE FUNCTION prebuilds.refuse_input(path text, message text, hint text) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -16,7 +17,7 @@ CREATE FUNCTION prebuilds.shown(value jsonb) RETURNS text
     RETURN CASE WHEN length(value::text) > 64 THEN left(value::text, 61) || '...' ELSE value::text END;
 COMMENT ON FUNCTION prebuilds.shown(jsonb) IS 'A value for an error message: of a long one only the beginning';
 
-CREATE FUNCTION prebuilds.check_object(value jsonb, path text, members text[]) RETURNS void
+CREATE FUNCTION prebuilds.refuse_object(value jsonb, path text, members text[]) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -27,13 +28,17 @@ BEGIN
         PERFORM prebuilds.refuse_input(path, format('not a JSON object: %s', prebuilds.shown(value)),
                                        format('Members are %s.', array_to_string(members, ', ')));
     END IF;
-    IF value - members <> '{}' THEN
-        SELECT k.key INTO unknown FROM jsonb_object_keys(value - members) AS k (key) LIMIT 1;
-        PERFORM prebuilds.refuse_input(path, format('unknown member: "%s"', unknown),
-                                       format('Members are %s.', array_to_string(members, ', ')));
-    END IF;
+    SELECT k.key INTO unknown FROM jsonb_object_keys(value - members) AS k (key) LIMIT 1;
+    PERFORM prebuilds.refuse_input(path, format('unknown member: "%s"', unknown),
+                                   format('Members are %s.', array_to_string(members, ', ')));
 END
 $$;
+CREATE FUNCTION prebuilds.check_object(value jsonb, path text, members text[]) RETURNS void
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN CASE jsonb_typeof(value) WHEN 'object' THEN value - members <> '{}' ELSE value IS NOT NULL END
+                THEN prebuilds.refuse_object(value, path, members) END;
+COMMENT ON FUNCTION prebuilds.refuse_object(jsonb, text, text[]) IS
+    'Error 22023: the value is no JSON object, or has another member than these';
 COMMENT ON FUNCTION prebuilds.check_object(jsonb, text, text[]) IS
     'Error 22023 unless the value is a JSON object without other members than these';
 
@@ -42,19 +47,31 @@ CREATE FUNCTION prebuilds.has_member(object jsonb, member text) RETURNS boolean
     RETURN coalesce(jsonb_typeof(object -> member) <> 'null', false);
 COMMENT ON FUNCTION prebuilds.has_member(jsonb, text) IS 'Whether the object has the member, and it is not null';
 
-CREATE FUNCTION prebuilds.text_member(object jsonb, path text, member text) RETURNS text
+CREATE FUNCTION prebuilds.refuse_member(object jsonb, path text, member text, hint text) RETURNS jsonb
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF prebuilds.has_member(object, member) AND jsonb_typeof(object -> member) <> 'string' THEN
-        PERFORM prebuilds.refuse_input(path || '.' || member,
-                                       format('invalid %s: %s', member, prebuilds.shown(object -> member)),
-                                       'Give a JSON string.');
-    END IF;
-    RETURN object ->> member;
+    PERFORM prebuilds.refuse_input(path || '.' || member,
+                                   format('invalid %s: %s', member, prebuilds.shown(object -> member)), hint);
 END
 $$;
+COMMENT ON FUNCTION prebuilds.refuse_member(jsonb, text, text, text) IS
+    'Error 22023 for a member of an object; in the place of its value';
+
+CREATE FUNCTION prebuilds.typed_member(object jsonb, path text, member text, type text, hint text) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE coalesce(jsonb_typeof(object -> member), 'null')
+                WHEN type THEN object -> member
+                WHEN 'null' THEN NULL
+                ELSE prebuilds.refuse_member(object, path, member, hint)
+           END;
+COMMENT ON FUNCTION prebuilds.typed_member(jsonb, text, text, text, text) IS
+    'A member of this type of JSON; NULL if left out. Errors: 22023 with this hint';
+
+CREATE FUNCTION prebuilds.text_member(object jsonb, path text, member text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN prebuilds.typed_member(object, path, member, 'string', 'Give a JSON string.') #>> '{}';
 COMMENT ON FUNCTION prebuilds.text_member(jsonb, text, text) IS 'A string; NULL if left out. Errors: 22023';
 
 CREATE FUNCTION prebuilds.name_member(object jsonb, path text, member text) RETURNS text
@@ -76,21 +93,11 @@ $$;
 COMMENT ON FUNCTION prebuilds.name_member(jsonb, text, text) IS 'A name of 1 to 64 characters. Errors: 22023';
 
 CREATE FUNCTION prebuilds.bool_member(object jsonb, path text, member text) RETURNS boolean
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF prebuilds.has_member(object, member) AND jsonb_typeof(object -> member) <> 'boolean' THEN
-        PERFORM prebuilds.refuse_input(path || '.' || member,
-                                       format('invalid %s: %s', member, prebuilds.shown(object -> member)),
-                                       'Give true or false.');
-    END IF;
-    RETURN (object ->> member)::boolean;
-END
-$$;
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN prebuilds.typed_member(object, path, member, 'boolean', 'Give true or false.')::boolean;
 COMMENT ON FUNCTION prebuilds.bool_member(jsonb, text, text) IS 'True or false; NULL if left out. Errors: 22023';
 
-CREATE FUNCTION prebuilds.integer_member(object jsonb, path text, member text, low integer, high integer)
+CREATE FUNCTION prebuilds.given_integer(object jsonb, path text, member text, low integer, high integer)
     RETURNS integer
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -98,39 +105,29 @@ AS $$
 DECLARE
     number numeric;
 BEGIN
-    IF NOT prebuilds.has_member(object, member) THEN
-        RETURN NULL;
-    END IF;
     IF jsonb_typeof(object -> member) = 'number' THEN
         number := (object ->> member)::numeric;
     END IF;
     IF number IS NULL OR number <> trunc(number) OR number NOT BETWEEN low AND high THEN
-        PERFORM prebuilds.refuse_input(path || '.' || member,
-                                       format('invalid %s: %s', member, prebuilds.shown(object -> member)),
-                                       format('Give a whole number from %s to %s.', low, high));
+        PERFORM prebuilds.refuse_member(object, path, member,
+                                        format('Give a whole number from %s to %s.', low, high));
     END IF;
     RETURN number;
 END
 $$;
+CREATE FUNCTION prebuilds.integer_member(object jsonb, path text, member text, low integer, high integer)
+    RETURNS integer
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN prebuilds.has_member(object, member)
+                THEN prebuilds.given_integer(object, path, member, low, high) END;
+COMMENT ON FUNCTION prebuilds.given_integer(jsonb, text, text, integer, integer) IS
+    'The long way of prebuilds.integer_member, which is the one to call';
 COMMENT ON FUNCTION prebuilds.integer_member(jsonb, text, text, integer, integer) IS
     'A whole number of the range; NULL if left out. Errors: 22023';
 
 CREATE FUNCTION prebuilds.array_member(object jsonb, path text, member text) RETURNS jsonb
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF NOT prebuilds.has_member(object, member) THEN
-        RETURN '[]';
-    END IF;
-    IF jsonb_typeof(object -> member) <> 'array' THEN
-        PERFORM prebuilds.refuse_input(path || '.' || member,
-                                       format('invalid %s: %s', member, prebuilds.shown(object -> member)),
-                                       'Give a JSON array.');
-    END IF;
-    RETURN object -> member;
-END
-$$;
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN coalesce(prebuilds.typed_member(object, path, member, 'array', 'Give a JSON array.'), '[]');
 COMMENT ON FUNCTION prebuilds.array_member(jsonb, text, text) IS 'An array; empty if left out. Errors: 22023';
 
 CREATE FUNCTION prebuilds.texts_of(object jsonb, path text) RETURNS jsonb

@@ -490,38 +490,24 @@ COMMENT ON FUNCTION @extschema@.prebuilds_update_job(uuid, uuid, text[]) IS
     '(NULL), P0002 (unknown job or daemon), 42501 (not the daemon that holds the job, registered by another role), '
     '55000 (the job has ended)';
 
-CREATE FUNCTION prebuilds.required_text_member(object jsonb, path text, member text) RETURNS text
+CREATE FUNCTION prebuilds.refuse_missing(path text, member text) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    value constant text := prebuilds.text_member(object, path, member);
 BEGIN
-    IF coalesce(value, '') = '' THEN
-        PERFORM prebuilds.refuse_input(path || '.' || member, format('%s is missing or empty', member),
-                                       'Give a JSON string.');
-    END IF;
-    RETURN value;
+    PERFORM prebuilds.refuse_input(path || '.' || member, format('%s is missing or empty', member),
+                                   'Give a JSON string.');
 END
 $$;
+CREATE FUNCTION prebuilds.required_text_member(object jsonb, path text, member text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN coalesce(nullif(prebuilds.text_member(object, path, member), ''), prebuilds.refuse_missing(path, member));
+COMMENT ON FUNCTION prebuilds.refuse_missing(text, text) IS 'Error 22023 for a string; in its place';
 COMMENT ON FUNCTION prebuilds.required_text_member(jsonb, text, text) IS 'A string that is not empty. Errors: 22023';
 
 CREATE FUNCTION prebuilds.metadata_member(object jsonb, path text) RETURNS jsonb
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF NOT prebuilds.has_member(object, 'metadata') THEN
-        RETURN '{}';
-    END IF;
-    IF jsonb_typeof(object -> 'metadata') <> 'object' THEN
-        PERFORM prebuilds.refuse_input(path || '.metadata',
-                                       format('invalid metadata: %s', prebuilds.shown(object -> 'metadata')),
-                                       'Give a JSON object.');
-    END IF;
-    RETURN object -> 'metadata';
-END
-$$;
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN coalesce(prebuilds.typed_member(object, path, 'metadata', 'object', 'Give a JSON object.'), '{}');
 COMMENT ON FUNCTION prebuilds.metadata_member(jsonb, text) IS
     'The metadata of an object; empty if left out. Errors: 22023';
 
