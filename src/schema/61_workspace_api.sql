@@ -566,22 +566,23 @@ COMMENT ON FUNCTION @extschema@.prebuilds_workspace(uuid) IS
     'provisioner reported, and when it stops (NULL = never). ready: it has an agent and all its agents are ready. '
     'Errors: 22023 (NULL), P0002 (unknown workspace)';
 
-CREATE FUNCTION prebuilds.lock_workspace(workspace_id uuid) RETURNS boolean
+CREATE FUNCTION prebuilds.lock_workspace(workspace_id uuid) RETURNS prebuilds.workspaces
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
+DECLARE
+    workspace prebuilds.workspaces;
 BEGIN
-    PERFORM FROM prebuilds.workspaces AS w WHERE w.id = workspace_id FOR UPDATE;
-    IF NOT FOUND THEN
-        RETURN false;
+    SELECT w.* INTO workspace FROM prebuilds.workspaces AS w WHERE w.id = workspace_id FOR UPDATE;
+    IF FOUND THEN
+        PERFORM FROM prebuilds.live_prebuilds AS l WHERE l.workspace_id = workspace_id FOR UPDATE;
     END IF;
-    PERFORM FROM prebuilds.live_prebuilds AS l WHERE l.workspace_id = workspace_id FOR UPDATE;
-    RETURN true;
+    RETURN workspace;
 END
 $$;
 COMMENT ON FUNCTION prebuilds.lock_workspace(uuid) IS
-    'Locks a workspace and its row of the read model, in that order, waiting as long as lock_timeout allows; false = '
+    'Locks a workspace and its row of the read model, in that order, waiting as long as lock_timeout allows; all NULL = '
     'there is no such workspace. Locks on jobs come after it';
 
 CREATE FUNCTION @extschema@.prebuilds_build_workspace(workspace_id uuid, transition text, initiator_id uuid)
@@ -592,7 +593,7 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     now constant timestamptz := clock_timestamp();
-    workspace record;
+    workspace prebuilds.workspaces;
     latest record;
 BEGIN
     IF workspace_id IS NULL THEN
@@ -612,13 +613,10 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM prebuilds.refuse_unknown('user', initiator_id);
     END IF;
-    IF NOT prebuilds.lock_workspace(workspace_id) THEN
+    workspace := prebuilds.lock_workspace(workspace_id);
+    IF workspace.id IS NULL THEN
         PERFORM prebuilds.refuse_unknown('workspace', workspace_id);
-    END IF;
-
-    SELECT w.owner_id, w.organization_id, w.deleted INTO workspace
-    FROM prebuilds.workspaces AS w WHERE w.id = workspace_id;
-    IF workspace.deleted THEN
+    ELSIF workspace.deleted THEN
         RAISE EXCEPTION 'workspace % is deleted', workspace_id
             USING ERRCODE = '55000', HINT = 'Create a new one with prebuilds_create_workspace().';
     END IF;

@@ -229,12 +229,14 @@ COMMENT ON FUNCTION prebuilds.lock_jobs(uuid[]) IS
     'lock_timeout allows';
 
 CREATE FUNCTION prebuilds.lock_job(
-    job_id uuid, OUT workspace_id uuid, OUT build_id uuid, OUT build_number integer,
+    job_id uuid, OUT workspace_id uuid, OUT owner_id uuid, OUT ttl bigint, OUT build_id uuid, OUT build_number integer,
     OUT transition prebuilds.workspace_transition, OUT job_status prebuilds.provisioner_job_status, OUT worker_id uuid)
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
+DECLARE
+    workspace prebuilds.workspaces;
 BEGIN
     IF job_id IS NULL THEN
         PERFORM prebuilds.refuse_null('job_id');
@@ -242,7 +244,9 @@ BEGIN
     SELECT b.workspace_id, b.id, b.build_number, b.transition INTO workspace_id, build_id, build_number, transition
     FROM prebuilds.workspace_builds AS b WHERE b.job_id = job_id;
     IF FOUND THEN
-        PERFORM prebuilds.lock_workspace(workspace_id);
+        workspace := prebuilds.lock_workspace(workspace_id);
+        owner_id := workspace.owner_id;
+        ttl := workspace.ttl;
     END IF;
     SELECT j.job_status, j.worker_id INTO job_status, worker_id
     FROM prebuilds.provisioner_jobs AS j WHERE j.id = job_id FOR UPDATE;
@@ -255,7 +259,7 @@ COMMENT ON FUNCTION prebuilds.lock_job(uuid) IS
     'Locks a job after its workspace and row of the read model, and tells what it is; a job without a build has no '
     'workspace. Errors: 22023 (NULL), P0002 (unknown)';
 
-CREATE FUNCTION prebuilds.require_held(
+CREATE FUNCTION prebuilds.refuse_held(
     job_id uuid, daemon_id uuid, worker_id uuid, job_status prebuilds.provisioner_job_status)
     RETURNS void
     LANGUAGE plpgsql STABLE
@@ -265,13 +269,20 @@ BEGIN
     IF worker_id IS DISTINCT FROM daemon_id THEN
         RAISE EXCEPTION 'job % is not held by provisioner daemon %', job_id, daemon_id
             USING ERRCODE = '42501', HINT = 'Only the daemon that acquired a job may report on it.';
-    ELSIF job_status NOT IN ('running', 'canceling') THEN
-        RAISE EXCEPTION 'job % has ended', job_id
-            USING ERRCODE = '55000', DETAIL = format('It is %s.', job_status),
-                  HINT = 'Drop what the job made, and acquire another one.';
     END IF;
+    RAISE EXCEPTION 'job % has ended', job_id
+        USING ERRCODE = '55000', DETAIL = format('It is %s.', job_status),
+              HINT = 'Drop what the job made, and acquire another one.';
 END
 $$;
+CREATE FUNCTION prebuilds.require_held(
+    job_id uuid, daemon_id uuid, worker_id uuid, job_status prebuilds.provisioner_job_status)
+    RETURNS void
+    LANGUAGE sql STABLE
+    RETURN CASE WHEN worker_id IS DISTINCT FROM daemon_id OR job_status NOT IN ('running', 'canceling')
+                THEN prebuilds.refuse_held(job_id, daemon_id, worker_id, job_status) END;
+COMMENT ON FUNCTION prebuilds.refuse_held(uuid, uuid, uuid, prebuilds.provisioner_job_status) IS
+    'Raises what is wrong for prebuilds.require_held';
 COMMENT ON FUNCTION prebuilds.require_held(uuid, uuid, uuid, prebuilds.provisioner_job_status) IS
     'Errors: 42501 (the daemon does not hold the job), 55000 (the job has ended)';
 
@@ -587,7 +598,6 @@ DECLARE
     daemon constant prebuilds.provisioner_daemons := prebuilds.sign_of_life(daemon_id, now);
     made record;
     job record;
-    workspace record;
     stops_at timestamptz;
 BEGIN
     made := prebuilds.read_resources(resources, now);
@@ -618,11 +628,9 @@ BEGIN
             CROSS JOIN LATERAL (SELECT g.id FROM prebuilds.workspace_agents AS g
                                 WHERE g.resource_id = r.id AND NOT g.deleted OFFSET 0) AS old));
     END IF;
-    IF job.transition = 'start' AND job.job_status = 'running' THEN
-        SELECT w.owner_id, w.ttl INTO workspace FROM prebuilds.workspaces AS w WHERE w.id = job.workspace_id;
-        IF workspace.ttl > 0 AND workspace.owner_id <> prebuilds.system_user_id() THEN
-            stops_at := now + workspace.ttl / 1000.0 * interval '1 microsecond';
-        END IF;
+    IF job.transition = 'start' AND job.job_status = 'running'
+       AND job.ttl > 0 AND job.owner_id <> prebuilds.system_user_id() THEN
+        stops_at := now + job.ttl / 1000.0 * interval '1 microsecond';
     END IF;
     -- Job and build in one statement, which closes the build as well: written a second time in this transaction, it
     -- would have to look up again all that it refers to.
