@@ -9,21 +9,6 @@ namespace {
 constexpr pg::ListIndex claimable("live_prebuilds", "live_prebuilds_claim_idx", "workspace_id");
 constexpr pg::ListIndex pending("provisioner_jobs", "provisioner_jobs_pending_idx", "id");
 
-// A value of prebuilds.place, which the function returns; or NULL.
-Datum to_result(FunctionCallInfo fcinfo, const std::optional<core::Place> &place) {
-  if (!place) {
-    fcinfo->isnull = true;
-    return Datum{0};
-  }
-  Datum values[] = {pg::to_datum(place->created_at), pg::to_datum(place->id)};
-  return pg::call([&] {
-    TupleDesc type = nullptr;
-    get_call_result_type(fcinfo, nullptr, &type);
-    bool nulls[] = {false, false};
-    return HeapTupleGetDatum(heap_form_tuple(type, values, nulls));
-  });
-}
-
 // The first entry of a list from a place on; `read` reads it. Under a snapshot of its own, taken after the
 // mark was looked at, which shows what other sessions have locked.
 template <class Read>
@@ -37,36 +22,95 @@ std::optional<core::Place> head(const marks::List &list, const core::Place &from
   return first;
 }
 
+// A value of the composite type that the function returns, without a NULL in it.
+template <std::size_t columns>
+Datum to_result(FunctionCallInfo fcinfo, std::array<Datum, columns> values) {
+  return pg::call([&] {
+    TupleDesc type = nullptr;
+    get_call_result_type(fcinfo, nullptr, &type);
+    bool nulls[columns] = {};
+    return HeapTupleGetDatum(heap_form_tuple(type, values.data(), nulls));
+  });
+}
+
+Datum null_result(FunctionCallInfo fcinfo) {
+  fcinfo->isnull = true;
+  return Datum{0};
+}
+
+// prebuilds.queue_head
+struct QueueHead {
+  std::int64_t queue_key;
+  int job_class;
+  core::Place first;
+  core::Place before;
+};
+
+// Where to look on after a queue's head: where that one ended.
+struct Start {
+  int job_class = 0;
+  core::Place from = core::before_all;
+};
+Start start_after(Datum head) {
+  const auto column = [&](AttrNumber number) {
+    return pg::call([&] {
+      bool null = false;
+      return GetAttributeByNum(DatumGetHeapTupleHeader(head), number, &null);
+    });
+  };
+  return {DatumGetInt32(column(2)), {pg::to_instant(DatumGetTimestampTz(column(5))), pg::to_uuid(column(6))}};
+}
+
+// The oldest head, and the place of the next one; a key may come more than once.
+std::optional<QueueHead> oldest(std::span<const std::int64_t> queue_keys, const Start &start) {
+  std::optional<QueueHead> result;
+  for (const std::int64_t key : queue_keys) {
+    if (result && key == result->queue_key) continue;
+    const auto place =
+        head(marks::queue(key, start.job_class == 1), start.from,
+             [&](const core::Place &from) { return pending.first(key, start.job_class, from); });
+    if (!place) continue;
+    if (!result || *place < result->first)
+      result = {key, start.job_class, *place, result ? result->first : core::after_all};
+    else
+      result->before = std::min(result->before, *place);
+  }
+  return result;
+}
+
 }  // namespace
 
 extern "C" {
 
-PG_FUNCTION_INFO_V1(prebuilds_pool_head);
-PG_FUNCTION_INFO_V1(prebuilds_queue_head);
+PG_FUNCTION_INFO_V1(prebuilds_find_pool_head);
+PG_FUNCTION_INFO_V1(prebuilds_find_queue_head);
 
-// prebuilds.pool_head(preset_id uuid, from_created_at timestamptz) returns prebuilds.place
-PGDLLEXPORT Datum prebuilds_pool_head(PG_FUNCTION_ARGS) {
+// prebuilds.find_pool_head(preset_id uuid, oldest timestamptz) returns prebuilds.pool_head
+PGDLLEXPORT Datum prebuilds_find_pool_head(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     const core::Uuid preset = pg::to_uuid(PG_GETARG_DATUM(0));
-    const core::Place from{pg::to_instant(PG_GETARG_TIMESTAMPTZ(1)), {}};
-    return to_result(fcinfo, head(marks::pool(preset), from, [&](const core::Place &place) {
-                       return claimable.first(preset, place);
-                     }));
+    const core::Place oldest{pg::to_instant(PG_GETARG_TIMESTAMPTZ(1)), {}};
+    // From the pool's beginning: a mark is raised only by who has seen all that comes after it.
+    const auto first = head(marks::pool(preset), core::before_all,
+                            [&](const core::Place &from) { return claimable.first(preset, from); });
+    if (!first) return null_result(fcinfo);
+    const core::Place place = std::max(*first, oldest);
+    return to_result(fcinfo, std::array{pg::to_datum(place.created_at), pg::to_datum(place.id)});
   });
 }
 
-// prebuilds.queue_head(queue_key bigint, class integer, from_created_at timestamptz, from_id uuid)
-// returns prebuilds.place
-PGDLLEXPORT Datum prebuilds_queue_head(PG_FUNCTION_ARGS) {
+// prebuilds.find_queue_head(queue_keys bigint[], after prebuilds.queue_head) returns prebuilds.queue_head
+PGDLLEXPORT Datum prebuilds_find_queue_head(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
-    const std::int64_t queue_key = PG_GETARG_INT64(0);
-    const int job_class = PG_GETARG_INT32(1);
-    const core::Place from = PG_ARGISNULL(2) ? core::before_all
-                                             : core::Place{pg::to_instant(PG_GETARG_TIMESTAMPTZ(2)),
-                                                           pg::to_uuid(PG_GETARG_DATUM(3))};
-    return to_result(fcinfo, head(marks::queue(queue_key, job_class == 1), from, [&](const core::Place &place) {
-                       return pending.first(queue_key, job_class, place);
-                     }));
+    const std::vector<std::int64_t> queue_keys = pg::to_bigints(PG_GETARG_DATUM(0));
+    const Start start = PG_ARGISNULL(1) ? Start{} : start_after(PG_GETARG_DATUM(1));
+    std::optional<QueueHead> found = oldest(queue_keys, start);
+    if (!found && start.job_class == 0) found = oldest(queue_keys, {1, core::before_all});
+    if (!found) return null_result(fcinfo);
+    return to_result(fcinfo,
+                     std::array{Int64GetDatum(found->queue_key), Int32GetDatum(found->job_class),
+                                pg::to_datum(found->first.created_at), pg::to_datum(found->first.id),
+                                pg::to_datum(found->before.created_at), pg::to_datum(found->before.id)});
   });
 }
 

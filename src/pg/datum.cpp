@@ -89,6 +89,14 @@ std::vector<int> to_ints(Datum array) {
   return ints;
 }
 
+std::vector<std::int64_t> to_bigints(Datum array) {
+  const Elements elements = deconstruct(array, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+  std::vector<std::int64_t> bigints;
+  bigints.reserve(elements.count);
+  for (int i = 0; i < elements.count; i++) bigints.push_back(DatumGetInt64(elements.values[i]));
+  return bigints;
+}
+
 std::vector<core::Instant> to_instants(Datum array) {
   const Elements elements =
       deconstruct(array, TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);

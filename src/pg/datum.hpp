@@ -60,6 +60,7 @@ inline std::string to_string(Datum text_datum) {
 std::vector<core::Uuid> to_uuids(Datum array);
 std::vector<std::string> to_strings(Datum array);
 std::vector<int> to_ints(Datum array);
+std::vector<std::int64_t> to_bigints(Datum array);
 std::vector<core::Instant> to_instants(Datum array);
 
 Datum to_array(std::span<const core::Uuid> values);

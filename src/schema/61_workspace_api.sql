@@ -247,7 +247,7 @@ DECLARE
     preset record;
     template record;
     active boolean;
-    head prebuilds.place;
+    head prebuilds.pool_head;
     candidate record;
     tried uuid[] := '{}';
 BEGIN
@@ -273,7 +273,7 @@ BEGIN
     active := preset.active AND NOT prebuilds.deleted_meanwhile(preset.template_id);
     WHILE active AND workspace_id IS NULL LOOP
         -- Nothing to claim comes before the head: one bound, so that the dead rows there are not walked over.
-        head := prebuilds.pool_head(preset_id, preset.oldest);
+        head := prebuilds.find_pool_head(preset_id, preset.oldest);
         EXIT WHEN head IS NULL;
         -- The row that is locked carries what makes it claimable, so that PostgreSQL checks it again once it is locked.
         SELECT l.workspace_id, l.build_id, l.build_number INTO candidate

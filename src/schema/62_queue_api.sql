@@ -316,8 +316,9 @@ BEGIN
     ELSIF build.owner_id = prebuilds.system_user_id() THEN
         -- Whoever holds the row of the read model is about to change this prebuild: leave it to him.
         PERFORM FROM prebuilds.live_prebuilds AS l WHERE l.workspace_id = build.workspace_id FOR UPDATE SKIP LOCKED;
-        RETURN FOUND OR NOT EXISTS (SELECT FROM prebuilds.live_prebuilds AS l
-                                    WHERE l.workspace_id = build.workspace_id);
+        IF NOT FOUND THEN
+            RETURN NOT EXISTS (SELECT FROM prebuilds.live_prebuilds AS l WHERE l.workspace_id = build.workspace_id);
+        END IF;
     END IF;
     RETURN true;
 END
@@ -333,42 +334,21 @@ AS $$
 DECLARE
     tags constant jsonb := prebuilds.normalized_tags(daemon.tags);
     untagged constant integer := CASE WHEN tags = '{"scope": "organization", "owner": ""}' THEN 1 ELSE 0 END;
-    next_class integer := 0;
-    next_created_at timestamptz;
-    next_id uuid;
-    head record;
+    -- The dictionary of queues spares a daemon the jobs that it cannot take, however many there are.
+    queue_keys constant bigint[] := ARRAY(
+        SELECT q.queue_key FROM prebuilds.job_queues AS q
+        WHERE q.organization_id = daemon.organization_id AND q.provisioner = ANY (daemon.provisioners)
+          AND q.owner = tags ->> 'owner'
+          AND (CASE WHEN q.tags = '{"scope": "organization", "owner": ""}'::jsonb THEN 1 ELSE 0 END) = untagged
+          AND q.tags <@ tags);
+    head prebuilds.queue_head;
     job record;
     passed_over uuid[] := '{}';
 BEGIN
     LOOP
-        -- The oldest head among the queues that this daemon serves, people's jobs and those of the prebuilds user
-        -- apart, and where the next one follows. The dictionary of queues spares it the jobs that it cannot take,
-        -- however many there are.
-        SELECT first.queue_key, first.class, first.created_at, first.id,
-               first.next_class, first.next_created_at, first.next_id,
-               CASE WHEN first.next_class = first.class THEN first.next_created_at ELSE 'infinity' END AS before_created_at,
-               CASE WHEN first.next_class = first.class THEN first.next_id
-                    ELSE 'ffffffff-ffff-ffff-ffff-ffffffffffff' END AS before_id
-        INTO head
-        FROM (
-            SELECT q.queue_key, c.class, h.created_at, h.id, lead(c.class) OVER heads AS next_class,
-                   lead(h.created_at) OVER heads AS next_created_at, lead(h.id) OVER heads AS next_id
-            FROM (SELECT DISTINCT s.queue_key FROM prebuilds.job_queues AS s
-                  WHERE s.organization_id = daemon.organization_id AND s.provisioner = ANY (daemon.provisioners)
-                    AND s.owner = tags ->> 'owner'
-                    AND (CASE WHEN s.tags = '{"scope": "organization", "owner": ""}'::jsonb THEN 1 ELSE 0 END) = untagged
-                    AND s.tags <@ tags) AS q
-            CROSS JOIN (VALUES (0), (1)) AS c (class)
-            CROSS JOIN LATERAL prebuilds.queue_head(q.queue_key, c.class,
-                                                    CASE WHEN c.class = next_class THEN next_created_at END,
-                                                    CASE WHEN c.class = next_class THEN next_id END) AS h
-            WHERE c.class >= next_class AND h.id IS NOT NULL
-            WINDOW heads AS (ORDER BY c.class, h.created_at, h.id)
-            ORDER BY c.class, h.created_at, h.id
-            LIMIT 1
-        ) AS first;
-        EXIT WHEN NOT FOUND;
-
+        head := prebuilds.find_queue_head(queue_keys, head);
+        EXIT WHEN head IS NULL;
+        -- What is locked is passed over, until another queue has older jobs.
         LOOP
             SELECT j.id, j.organization_id, j.provisioner, prebuilds.normalized_tags(j.tags) AS tags INTO job
             FROM prebuilds.provisioner_jobs AS j
@@ -390,11 +370,6 @@ BEGIN
             END IF;
             passed_over := passed_over || job.id;
         END LOOP;
-        -- What was locked is passed over; from here on the next queue has older jobs than this one.
-        EXIT WHEN head.next_class IS NULL;
-        next_created_at := CASE WHEN head.next_class = head.class THEN head.next_created_at END;
-        next_id := CASE WHEN head.next_class = head.class THEN head.next_id END;
-        next_class := head.next_class;
     END LOOP;
     RETURN NULL;
 END
