@@ -579,17 +579,6 @@ BEGIN
     job := prebuilds.lock_job(job_id);
     PERFORM prebuilds.require_held(job_id, daemon.id, job.worker_id, job.job_status);
 
-    IF cardinality(made.resources) > 0 THEN
-        INSERT INTO prebuilds.workspace_resources
-            (id, created_at, updated_at, job_id, transition, type, name, daily_cost, instance_type, metadata)
-        SELECT r.id, now, now, job_id, coalesce(job.transition, 'start'), r.type, r.name, r.daily_cost,
-               r.instance_type, r.metadata
-        FROM unnest(made.resources) AS r;
-    END IF;
-    IF cardinality(made.agents) > 0 THEN
-        INSERT INTO prebuilds.workspace_agents (id, created_at, updated_at, resource_id, name, metadata)
-        SELECT a.id, now, now, a.resource_id, a.name, a.metadata FROM unnest(made.agents) AS a;
-    END IF;
     agent_ids := made.agent_ids;
     IF job.build_number > 1 THEN
         -- From the few builds of this workspace to their agents by key; fenced, or else tables are joined whole.
@@ -607,16 +596,28 @@ BEGIN
        AND job.ttl > 0 AND job.owner_id <> prebuilds.system_user_id() THEN
         stops_at := now + job.ttl / 1000.0 * interval '1 microsecond';
     END IF;
-    -- Job and build in one statement, which closes the build as well: written a second time in this transaction, it
-    -- would have to look up again all that it refers to.
-    WITH completed AS (
+    -- One statement. It closes the build as well: written a second time in this transaction, the build would have to look
+    -- up again all that it refers to. The agents are made from the row of the job, so that triggers have noted both before
+    -- the first of them derives the prebuild: then it is derived once.
+    WITH new_resources AS (
+        INSERT INTO prebuilds.workspace_resources
+            (id, created_at, updated_at, job_id, transition, type, name, daily_cost, instance_type, metadata)
+        SELECT r.id, now, now, job_id, coalesce(job.transition, 'start'), r.type, r.name, r.daily_cost,
+               r.instance_type, r.metadata
+        FROM unnest(made.resources) AS r
+    ), completed AS (
         UPDATE prebuilds.provisioner_jobs AS j SET completed_at = now, updated_at = now WHERE j.id = job_id
-        RETURNING j.id)
-    UPDATE prebuilds.workspace_builds AS b
-    SET updated_at = now, provisioner_state = coalesce(provisioner_state, b.provisioner_state),
-        deadline = coalesce(stops_at, b.deadline), daily_cost = made.daily_cost, open = DEFAULT
-    FROM completed
-    WHERE b.job_id = completed.id;
+        RETURNING j.id
+    ), closed AS (
+        UPDATE prebuilds.workspace_builds AS b
+        SET updated_at = now, provisioner_state = coalesce(provisioner_state, b.provisioner_state),
+            deadline = coalesce(stops_at, b.deadline), daily_cost = made.daily_cost, open = DEFAULT
+        FROM completed AS j
+        WHERE b.job_id = j.id
+    )
+    INSERT INTO prebuilds.workspace_agents (id, created_at, updated_at, resource_id, name, metadata)
+    SELECT a.id, now, now, a.resource_id, a.name, a.metadata
+    FROM completed AS j CROSS JOIN unnest(made.agents) AS a;
     IF job.transition = 'delete' THEN
         -- Canceled or not: what it stood for is gone.
         UPDATE prebuilds.workspaces AS w SET deleted = true, updated_at = now WHERE w.id = job.workspace_id;
