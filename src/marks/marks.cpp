@@ -7,7 +7,7 @@ namespace prebuilds::marks {
 
 namespace {
 
-// Lists that somebody read since the last sweep; the others have no mark until it made room.
+// Lists that somebody has read since the sweep before last; the others have no mark until it made room.
 constexpr long capacity = 4096;
 
 struct Key {
@@ -20,6 +20,7 @@ static_assert(std::has_unique_object_representations_v<Key>);
 struct Entry {
   Key key;
   core::LowWaterMark mark;
+  bool used;  // since the last sweep
 };
 
 constinit HTAB *entries = nullptr;  // shared; nullptr: the library was not preloaded
@@ -45,11 +46,6 @@ Entry *find(const List &list, HASHACTION action) {
   return entry;
 }
 
-struct Addition {
-  List list;
-  core::Place entry;  // the oldest one
-};
-
 struct Finding {
   List list;
   core::LowWaterMark::Ticket ticket;
@@ -59,13 +55,13 @@ struct Finding {
 // What the current transaction has to say when it commits. A subtransaction that rolls back may have said too
 // much about additions, which does no harm.
 struct Notes {
-  std::array<Addition, 128> additions;
+  std::array<Mark, 128> additions;  // of each list the oldest one
   std::size_t addition_count = 0;
   bool added_anything = false;
   std::array<Finding, 128> findings;  // more are dropped: the marks stay lower than they could be
   std::size_t finding_count = 0;
 
-  std::span<Addition> added() { return std::span(additions).first(addition_count); }
+  std::span<Mark> added() { return std::span(additions).first(addition_count); }
   std::span<Finding> found() { return std::span(findings).first(finding_count); }
   bool empty() const { return addition_count == 0 && finding_count == 0 && !added_anything; }
   void clear() {
@@ -77,12 +73,15 @@ struct Notes {
 
 constinit Notes notes{};
 
-void forget_while_locked() {
-  pg::call([] {
+// Removes the marks of this database of which `forget(Entry &)` says so.
+template <class F>
+void forget_while_locked(F &&forget) {
+  pg::call([&] {
     HASH_SEQ_STATUS scan;
     hash_seq_init(&scan, entries);
     while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan)))
-      if (entry->key.database == MyDatabaseId) hash_search(entries, &entry->key, HASH_REMOVE, nullptr);
+      if (entry->key.database == MyDatabaseId && forget(*entry))
+        hash_search(entries, &entry->key, HASH_REMOVE, nullptr);
   });
 }
 
@@ -90,9 +89,9 @@ void publish() {
   locked([] {
     for (const Finding &finding : notes.found())
       if (Entry *entry = find(finding.list, HASH_FIND)) entry->mark.raise(finding.ticket, finding.first);
-    for (const Addition &addition : notes.added())
-      if (Entry *entry = find(addition.list, HASH_FIND)) entry->mark.add(addition.entry);
-    if (notes.added_anything) forget_while_locked();
+    for (const Mark &addition : notes.added())
+      if (Entry *entry = find(addition.list, HASH_FIND)) entry->mark.add(addition.place);
+    if (notes.added_anything) forget_while_locked([](const Entry &) { return true; });
   });
 }
 
@@ -162,12 +161,15 @@ Look look(const List &list) {
   Look look;
   if (!prepare_to_note()) return look;
   locked([&] {
-    if (const Entry *entry = find(list, HASH_ENTER_NULL)) look = {entry->mark.place(), entry->mark.ticket()};
+    if (Entry *entry = find(list, HASH_ENTER_NULL)) {
+      look = {entry->mark.place(), entry->mark.ticket()};
+      entry->used = true;
+    }
   });
   // What we added ourselves nobody else has been told of.
   if (notes.added_anything) look.from = core::before_all;
-  for (const Addition &addition : notes.added())
-    if (addition.list == list) look.from = std::min(look.from, addition.entry);
+  for (const Mark &addition : notes.added())
+    if (addition.list == list) look.from = std::min(look.from, addition.place);
   return look;
 }
 
@@ -185,10 +187,10 @@ void found(const List &list, const Look &look, const core::Place &first) {
 
 void added(const List &list, const core::Place &entry) {
   if (!prepare_to_note()) return;
-  const auto before = std::find_if(notes.added().begin(), notes.added().end(),
-                                   [&](const Addition &a) { return a.list == list; });
+  const auto before =
+      std::find_if(notes.added().begin(), notes.added().end(), [&](const Mark &a) { return a.list == list; });
   if (before != notes.added().end()) {
-    before->entry = std::min(before->entry, entry);
+    before->place = std::min(before->place, entry);
   } else if (notes.addition_count < notes.additions.size()) {
     notes.additions[notes.addition_count++] = {list, entry};
   } else {
@@ -200,8 +202,26 @@ void added_anything() {
   if (prepare_to_note()) notes.added_anything = true;
 }
 
-void forget_all() {
-  if (entries != nullptr) locked(forget_while_locked);
+bool in_use() { return entries != nullptr; }
+
+std::vector<Mark> take_used() {
+  std::vector<Mark> marks;
+  marks.reserve(capacity);
+  locked([&] {
+    forget_while_locked([&](Entry &entry) {
+      if (entry.used) marks.push_back({entry.key.list, entry.mark.place()});
+      return !std::exchange(entry.used, false);
+    });
+  });
+  return marks;
+}
+
+void lower(std::span<const Mark> to) {
+  if (to.empty()) return;
+  locked([&] {
+    for (const Mark &mark : to)
+      if (Entry *entry = find(mark.list, HASH_FIND)) entry->mark.add(mark.place);
+  });
 }
 
 }  // namespace prebuilds::marks

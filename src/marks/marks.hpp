@@ -2,9 +2,8 @@
 // preloaded. Without it every list is read from its beginning, which is as right, and slow only while old
 // snapshots keep many dead rows.
 //
-// A mark is a hint about rows that triggers report. What they did not see (triggers that were off, a
-// two-phase commit) stays hidden no longer than until the next sweep, which forgets all marks of its
-// database.
+// A mark is a hint about rows that triggers report. What they did not see (triggers that were off, say) stays
+// hidden no longer than until the next sweep, which looks for entries before the marks of its database.
 #pragma once
 
 #include "core/low_water_mark.hpp"
@@ -24,6 +23,12 @@ struct List {
   core::Uuid key;
 
   bool operator==(const List &) const = default;
+};
+
+// A place in a list.
+struct Mark {
+  List list;
+  core::Place place;
 };
 
 List pool(const core::Uuid &preset);
@@ -50,7 +55,14 @@ void added(const List &list, const core::Place &entry);
 // The same, of any lists.
 void added_anything();
 
-// At once: nothing is known about any list of this database.
-void forget_all();
+// Whether there are marks at all.
+bool in_use();
+// The marks of this database that somebody has used since the last call; the others are forgotten.
+std::vector<Mark> take_used();
+// At once: lists have entries at these places.
+void lower(std::span<const Mark> to);
+
+// For a sweep, in an open SpiSession: lowers each mark that an entry lies before, which nobody has reported.
+void check_all();
 
 }  // namespace prebuilds::marks

@@ -121,7 +121,7 @@ PassStats pass_in_transaction(const std::optional<core::Uuid> &preset, core::Ins
   if (preset)
     pools = look_at(std::span(&*preset, 1));
   else
-    marks::forget_all();
+    marks::check_all();
   pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
   stats = locked_pass(pools, nullptr, begin, now, std::nullopt).stats;
   pg::call([] { PopActiveSnapshot(); });
@@ -149,7 +149,7 @@ WorkerTurn worker_pass(std::span<const core::Uuid> presets, Writers writers) {
   if (presets.empty()) {
     read_model::repair_after_triggers_were_off();
     read_model::verify_some(prebuilds_verified_per_sweep);
-    marks::forget_all();
+    marks::check_all();
     pop_snapshot();
     push_snapshot();  // the same one, which now sees the repaired rows too
     turn = locked_pass(std::nullopt, writers, now, now, horizon);

@@ -78,6 +78,11 @@ sql(q{CREATE TABLE test.returned AS SELECT * FROM prebuilds.workspaces WHERE nam
 is(sql('SELECT presets_total FROM prebuilds_reconcile_preset(test.small())'), 1, 'an old prebuild that is there again counts');
 sql(q{UPDATE prebuilds.workspaces AS w SET owner_id = r.owner_id, ttl = r.ttl FROM test.returned AS r WHERE w.id = r.id});
 
+sql($pass);
+sql('SELECT prebuilds_reconcile_all()');
+sql("CALL test.measure('pass after a sweep', \$\$$pass\$\$, 1)");
+cmp_ok(most('pass after a sweep', 1, 1), '<=', 110, 'a sweep does not make the pass forget');
+
 sql('CALL test.post(1001, 1300)');
 sql(q{CALL test.measure('acquire', 'SELECT test.acquire()', 300)});
 cmp_ok(most('acquire', 2, 300), '<', 10, 'the 300th acquire finds its job where the second did');
@@ -123,6 +128,12 @@ is(sql('SELECT test.acquire(); SELECT test.acquire()'), "1501\n1504", 'once it i
 sql('ALTER TABLE prebuilds.provisioner_jobs DISABLE TRIGGER USER; CALL test.post(700); ALTER TABLE prebuilds.provisioner_jobs ENABLE TRIGGER USER');
 sql('SELECT prebuilds_reconcile_all()');
 is(sql('SELECT test.acquire()'), '700', 'a job that no trigger saw comes after the next sweep at the latest');
+sql(q{CALL test.post(1600, 1601)});
+is(sql('SELECT test.acquire()'), '1600', 'the marks of the queue are in use');
+sql(q{SELECT prebuilds_reconcile_all(); SELECT prebuilds_reconcile_all(); CALL test.measure('acquire after sweeps', 'SELECT test.acquire()', 1)});
+cmp_ok(most('acquire after sweeps', 1, 1), '>', 300, 'a mark that nobody uses is forgotten');
+sql(q{CALL test.post(1602); SELECT prebuilds_reconcile_all(); CALL test.measure('acquire after a sweep', 'SELECT test.acquire()', 1)});
+cmp_ok(most('acquire after a sweep', 1, 1), '<', 10, 'and one that somebody used is not');
 
 # ---- pools ----
 sub claimed { my ($name) = @_; return sql(sprintf($claim, $name) . qq{ IS NOT NULL; SELECT round(extract(epoch FROM (SELECT max(created_at) FROM prebuilds.workspaces WHERE name = 'prebuild-0') - created_at)) FROM prebuilds.workspaces WHERE name = 'dev-$name'}) }
@@ -146,6 +157,13 @@ sql(q{COMMIT PREPARED 'ready'});
 is(claimed('d'), "t\n49", 'and claimed once that is committed');
 is(sql('BEGIN; ' . sprintf($claim, 'e') . ' IS NOT NULL; ROLLBACK'), 't', 'a claim is rolled back');
 is(claimed('e'), "t\n45", 'and its prebuild is claimed next');
+sql(agents('prebuild-44', 'starting'));
+is(claimed('f'), "t\n43", 'another one that is not ready');
+sql('ALTER TABLE prebuilds.workspace_agents DISABLE TRIGGER USER; ' . agents('prebuild-44', 'ready') . q{;
+     UPDATE prebuilds.live_prebuilds AS l SET ready = true FROM prebuilds.workspaces AS w WHERE w.id = l.workspace_id AND w.name = 'prebuild-44'});
+is(claimed('g'), "t\n42", 'is passed over while no trigger has seen that it is ready');
+sql('SELECT prebuilds_reconcile_all()');
+is(claimed('h'), "t\n44", 'until the next sweep');
 $old->quit;
 
 $node->stop;
