@@ -25,27 +25,15 @@ Elements deconstruct(Datum array, Oid type, int length, bool by_value, char alig
   });
 }
 
-// A palloc'd array of n values, each converted by convert(i); NULL where it returns none.
+// A palloc'd array of n values, each converted by convert(i).
 template <class Convert>
 Datum construct(std::size_t n, Oid type, int length, bool by_value, char alignment, Convert convert) {
-  struct Memory {
-    Datum *elements;
-    bool *nulls;
-  };
-  const auto memory = call([&] {
-    return Memory{static_cast<Datum *>(MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Datum) * (n + 1))),
-                  static_cast<bool *>(MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * (n + 1)))};
+  auto *elements = call([&] {
+    return static_cast<Datum *>(MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Datum) * (n + 1)));
   });
-  for (std::size_t i = 0; i < n; i++) {
-    const std::optional<Datum> value = convert(i);
-    memory.elements[i] = value.value_or(Datum{0});
-    memory.nulls[i] = !value;
-  }
+  for (std::size_t i = 0; i < n; i++) elements[i] = convert(i);
   return call([&] {
-    int size = static_cast<int>(n);
-    int lower_bound = 1;
-    return PointerGetDatum(construct_md_array(memory.elements, memory.nulls, n == 0 ? 0 : 1, &size,
-                                              &lower_bound, type, length, by_value, alignment));
+    return PointerGetDatum(construct_array(elements, static_cast<int>(n), type, length, by_value, alignment));
   });
 }
 
@@ -127,27 +115,9 @@ Datum to_array(std::span<const std::int64_t> values) {
                    [&](std::size_t i) { return Int64GetDatum(values[i]); });
 }
 
-Datum to_array(const std::vector<bool> &values) {
-  return construct(values.size(), BOOLOID, sizeof(bool), true, TYPALIGN_CHAR,
-                   [&](std::size_t i) { return BoolGetDatum(values[i]); });
-}
-
 Datum to_array(std::span<const Timestamp> values) {
   return construct(values.size(), TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
                    [&](std::size_t i) { return TimestampTzGetDatum(values[i].value); });
-}
-
-Datum to_array(std::span<const std::optional<core::Uuid>> values) {
-  return construct(values.size(), UUIDOID, UUID_LEN, false, TYPALIGN_CHAR, [&](std::size_t i) {
-    return values[i] ? std::optional(pointer_to(*values[i])) : std::nullopt;
-  });
-}
-
-Datum to_array(std::span<const std::optional<Timestamp>> values) {
-  return construct(values.size(), TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
-                   [&](std::size_t i) {
-                     return values[i] ? std::optional(TimestampTzGetDatum(values[i]->value)) : std::nullopt;
-                   });
 }
 
 // Drawn in blocks: for a few bytes the way into the generator and back takes longer than the bytes. A process

@@ -68,9 +68,6 @@ Datum to_array(std::span<const std::string> values);
 Datum to_array(std::span<const int> values);
 Datum to_array(std::span<const std::int64_t> values);
 Datum to_array(std::span<const Timestamp> values);
-Datum to_array(std::span<const std::optional<core::Uuid>> values);
-Datum to_array(std::span<const std::optional<Timestamp>> values);
-Datum to_array(const std::vector<bool> &values);
 
 // From PostgreSQL's strong source.
 void fill_random(std::span<std::uint8_t> bytes);

@@ -2,8 +2,7 @@
 // up and to start an executor for each would take longer than to read it. Only inside of call().
 #pragma once
 
-#include "core/uuid.hpp"
-#include "pg/boundary.hpp"
+#include "pg/spi.hpp"
 
 namespace prebuilds::pg {
 
@@ -14,8 +13,8 @@ Oid relation_oid(const char *name);
 // other. There is no destructor: an error leaves everything to the transaction's abort.
 class IndexScan {
  public:
-  IndexScan(Oid table, Oid index, int key_count)
-      : table_(table_open(table, AccessShareLock)),
+  IndexScan(Oid table, Oid index, int key_count, LOCKMODE lock = AccessShareLock)
+      : table_(table_open(table, lock)),
         index_(index_open(index, AccessShareLock)),
         slot_(table_slot_create(table_, nullptr)),
         scan_(begin(key_count)),
@@ -43,6 +42,19 @@ class IndexScan {
     bool null = false;
     return slot_getattr(slot_, column, &null);
   }
+
+  // The whole row; valid until the next one is looked for.
+  Row row() {
+    slot_getallattrs(slot_);
+    return {slot_->tts_values, slot_->tts_isnull, slot_->tts_tupleDescriptor->natts};
+  }
+
+  // Locks the row that next() found against all changes, after a wait for whoever is changing it, and goes
+  // over to its latest version, whatever the snapshot. False: it has been deleted. Needs RowShareLock.
+  bool lock_for_update();
+  // Deletes a locked row, which stays visible until the next command. Triggers do not fire. Needs
+  // RowExclusiveLock.
+  void remove() { simple_table_tuple_delete(table_, &slot_->tts_tid, GetActiveSnapshot()); }
 
   void end() {
     index_endscan(scan_);

@@ -22,6 +22,35 @@ void expose_transition_tables(TriggerData *trigger) {
   check(call([&] { return SPI_register_trigger_data(trigger); }), "SPI_register_trigger_data");
 }
 
+Param::Param(const std::vector<Record> &v) {
+  std::vector<Datum> elements;
+  elements.reserve(v.size());
+  for (const Record &record : v) elements.push_back(record.value);
+  value = call([&] {
+    return PointerGetDatum(construct_array(elements.data(), static_cast<int>(elements.size()), RECORDOID, -1,
+                                           false, TYPALIGN_DOUBLE));
+  });
+}
+
+Record make_record(Oid table, std::initializer_list<Param> values) {
+  std::array<Datum, 64> columns;
+  std::array<bool, 64> nulls;
+  std::size_t n = 0;
+  for (const Param &value : values) {
+    columns[n] = value.value;
+    nulls[n++] = value.null;
+  }
+  return call([&] {
+    TupleDesc type = lookup_rowtype_tupdesc(get_rel_type_id(table), -1);
+    if (type->natts != static_cast<int>(n))
+      ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+                      errmsg("\"%s\" has %d columns", get_rel_name(table), type->natts)));
+    const Datum record = HeapTupleGetDatum(heap_form_tuple(type, columns.data(), nulls.data()));
+    ReleaseTupleDesc(type);
+    return Record{record};
+  });
+}
+
 bool Row::next_is_null() {
   if (column_ >= columns_ || !nulls_[column_]) return false;
   column_++;

@@ -22,31 +22,39 @@ class SpiSession {
 // Makes a trigger's transition tables visible to the statements of the open session.
 void expose_transition_tables(TriggerData *trigger);
 
+// A row of a table as a value of type record: SQL reads an array of them by unnest($1) AS n (column type, …).
+struct Record {
+  Datum value;
+};
+
 struct Param {
   Datum value = 0;
   bool null = false;
 
   Param(const core::Uuid &v) : value(to_datum(v)) {}
+  Param(Timestamp v) : value(TimestampTzGetDatum(v.value)) {}
   Param(core::Instant v) : value(to_datum(v)) {}
   Param(core::Duration v) : value(to_datum(v)) {}
   Param(std::string_view v) : value(to_datum(v)) {}
   Param(const std::string &v) : value(to_datum(std::string_view(v))) {}
   Param(const char *v) : value(to_datum(std::string_view(v))) {}
   Param(int v) : value(Int32GetDatum(v)) {}
+  Param(Oid v) : value(ObjectIdGetDatum(v)) {}
   Param(std::int64_t v) : value(Int64GetDatum(v)) {}
   Param(bool v) : value(BoolGetDatum(v)) {}
   Param(const std::vector<core::Uuid> &v) : value(to_array(std::span(v))) {}
   Param(const std::vector<std::string> &v) : value(to_array(std::span(v))) {}
   Param(const std::vector<int> &v) : value(to_array(std::span(v))) {}
   Param(const std::vector<std::int64_t> &v) : value(to_array(std::span(v))) {}
-  Param(const std::vector<bool> &v) : value(to_array(v)) {}
   Param(const std::vector<Timestamp> &v) : value(to_array(std::span(v))) {}
-  Param(const std::vector<std::optional<core::Uuid>> &v) : value(to_array(std::span(v))) {}
-  Param(const std::vector<std::optional<Timestamp>> &v) : value(to_array(std::span(v))) {}
+  Param(const std::vector<Record> &v);
   Param(std::nullopt_t) : null(true) {}
   template <class T>
   Param(const std::optional<T> &v) : Param(v ? Param(*v) : Param(std::nullopt)) {}
 };
+
+// `values` are all columns of the table, in its order.
+Record make_record(Oid table, std::initializer_list<Param> values);
 
 // One row; each call reads the next column of the select list. A NULL where none is expected is a
 // programming error and raises.

@@ -9,11 +9,11 @@ namespace prebuilds::read_model {
 
 // Makes the rows of these workspaces equal to their definition. First locks the rows that exist, then reads
 // on a new snapshot, so that of two sessions that change one prebuild the later one sees what the earlier one
-// did.
+// did. Ids ascend, so that two sessions lock in the same order.
 void derive(const std::vector<core::Uuid> &workspaces);
 
 // Removes the rows of workspaces that the prebuilds user does not own any more, as a claim does: nothing to
-// derive.
+// derive. Ids ascend.
 void remove(const std::vector<core::Uuid> &workspaces);
 
 // Derives every row that differs from its definition; how many did. In step with the triggers there are none.

@@ -6,9 +6,7 @@
 // own.
 #include <vector>
 
-#include "pg/owner.hpp"
 #include "pg/probe.hpp"
-#include "pg/settings.hpp"
 #include "pg/spi.hpp"
 #include "pg/trigger.hpp"
 #include "read_model/read_model.hpp"
@@ -81,8 +79,8 @@ Change change_of(TriggerData *trigger, TupleTableSlot *row) {
   return {key, pg::uuid_column(trigger, row, trigger->tg_trigger->tgargs[1])};
 }
 
-// Derives what the notes concern, with the rights of the table's owner.
-void maintain(Relation table) {
+// Derives what the notes concern.
+void maintain() {
   if (noted().empty()) return;
   const std::vector<Change> changes = std::exchange(noted(), {});
 
@@ -97,9 +95,6 @@ void maintain(Relation table) {
 
   remove_duplicates(concerned.changed);
   remove_duplicates(concerned.claimed);
-  const pg::OwnerScope owner(table);
-  const pg::StatementSettings settings;
-  const pg::SpiSession session;
   if (!concerned.claimed.empty()) read_model::remove(concerned.claimed);
   if (!concerned.changed.empty()) read_model::derive(concerned.changed);
 }
@@ -125,7 +120,7 @@ PGDLLEXPORT Datum prebuilds_read_model_note(PG_FUNCTION_ARGS) {
       if (after.key == Key::job && std::string_view(trigger->tg_trigger->tgargs[1]) == "id")
         read_model::note_if_pending(trigger, trigger->tg_newslot);
     }
-    if (pg::only_row_triggers_fire()) maintain(trigger->tg_relation);
+    if (pg::only_row_triggers_fire()) maintain();
     return PointerGetDatum(nullptr);
   });
 }
@@ -133,7 +128,8 @@ PGDLLEXPORT Datum prebuilds_read_model_note(PG_FUNCTION_ARGS) {
 // AFTER … FOR EACH STATEMENT
 PGDLLEXPORT Datum prebuilds_read_model_maintain(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
-    maintain(pg::trigger_data(fcinfo)->tg_relation);
+    pg::trigger_data(fcinfo);
+    maintain();
     return PointerGetDatum(nullptr);
   });
 }
