@@ -62,7 +62,7 @@ Job look_up(Relation builds, const core::Uuid &id) {
     }
     Job state = Job::missing;
     if (found) {
-      const AttrNumber status = get_attnum(RelationGetRelid(jobs), "job_status");
+      const AttrNumber status = pg::column_number(RelationGetDescr(jobs), "job_status");
       state = is_final(slot_getattr(row, status, &null)) ? Job::final : Job::unfinished;
     }
     index_endscan(scan);
@@ -83,9 +83,9 @@ struct Turned {
 Turned turned_jobs(TriggerData *trigger) {
   Turned turned;
   pg::call([&] {
-    const Oid table = RelationGetRelid(trigger->tg_relation);
-    const AttrNumber id = get_attnum(table, "id");
-    const AttrNumber status = get_attnum(table, "job_status");
+    const TupleDesc columns = RelationGetDescr(trigger->tg_relation);
+    const AttrNumber id = pg::column_number(columns, "id");
+    const AttrNumber status = pg::column_number(columns, "job_status");
     Tuplestorestate *stores[] = {trigger->tg_oldtable, trigger->tg_newtable};
     int cursors[2];
     TupleTableSlot *rows[2];
@@ -173,7 +173,7 @@ PGDLLEXPORT Datum prebuilds_set_open(PG_FUNCTION_ARGS) {
     const bool open =
         look_up(trigger->tg_relation, pg::uuid_column(trigger, row, "job_id")) == Job::unfinished;
     return pg::call([&] {
-      int column = get_attnum(RelationGetRelid(trigger->tg_relation), "open");
+      int column = pg::column_number(RelationGetDescr(trigger->tg_relation), "open");
       bool null = false;
       if (DatumGetBool(slot_getattr(row, column, &null)) == open && !null) return PointerGetDatum(build);
       Datum value = BoolGetDatum(open);

@@ -69,6 +69,15 @@ Datum to_array(std::span<const int> values);
 Datum to_array(std::span<const std::int64_t> values);
 Datum to_array(std::span<const Timestamp> values);
 
+// The column of this name; an error if there is none. Faster than a look-up in the catalog.
+inline AttrNumber column_number(TupleDesc row, const char *name) {
+  for (int i = 0; i < row->natts; i++) {
+    const Form_pg_attribute column = TupleDescAttr(row, i);
+    if (!column->attisdropped && strcmp(NameStr(column->attname), name) == 0) return column->attnum;
+  }
+  throw SqlError(ERRCODE_UNDEFINED_COLUMN, std::string("column \"") + name + "\" does not exist");
+}
+
 // From PostgreSQL's strong source.
 void fill_random(std::span<std::uint8_t> bytes);
 

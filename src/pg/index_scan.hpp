@@ -20,7 +20,7 @@ class IndexScan {
         scan_(begin(key_count)),
         key_count_(key_count) {}
 
-  AttrNumber column(const char *name) const { return get_attnum(RelationGetRelid(table_), name); }
+  AttrNumber column(const char *name) const { return column_number(RelationGetDescr(table_), name); }
   Oid type(AttrNumber column) const { return TupleDescAttr(RelationGetDescr(table_), column - 1)->atttypid; }
 
   void start(ScanKeyData *keys) { index_rescan(scan_, keys, key_count_, nullptr, 0); }

@@ -21,14 +21,14 @@ inline bool only_row_triggers_fire() { return SessionReplicationRole == SESSION_
 inline Datum column(TriggerData *trigger, TupleTableSlot *row, const char *name) {
   return call([&] {
     bool null = false;
-    const Oid table = RelationGetRelid(trigger->tg_relation);
-    const Datum value = slot_getattr(row, get_attnum(table, name), &null);
+    const Datum value = slot_getattr(row, column_number(RelationGetDescr(trigger->tg_relation), name), &null);
     if (null) ereport(ERROR, (errcode(ERRCODE_NOT_NULL_VIOLATION), errmsg("column \"%s\" is null", name)));
     return value;
   });
 }
 inline bool column_is_null(TriggerData *trigger, TupleTableSlot *row, const char *name) {
-  return call([&] { return slot_attisnull(row, get_attnum(RelationGetRelid(trigger->tg_relation), name)); });
+  return call(
+      [&] { return slot_attisnull(row, column_number(RelationGetDescr(trigger->tg_relation), name)); });
 }
 inline core::Uuid uuid_column(TriggerData *trigger, TupleTableSlot *row, const char *name) {
   return to_uuid(column(trigger, row, name));

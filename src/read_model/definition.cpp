@@ -10,6 +10,18 @@ Oid enum_value(Oid type, const char *label) {
   return GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid, ObjectIdGetDatum(type), CStringGetDatum(label));
 }
 
+pg::IndexScan open(const char *table, const char *index) {
+  return {pg::relation_oid(table), pg::relation_oid(index), 1};
+}
+
+struct Agents {
+  pg::IndexScan table = open("workspace_agents", "workspace_agents_resource_id_idx");
+  AttrNumber deleted = table.column("deleted");
+  AttrNumber parent_id = table.column("parent_id");
+  AttrNumber lifecycle_state = table.column("lifecycle_state");
+  Oid ready = enum_value(table.type(lifecycle_state), "ready");
+};
+
 // The five tables that a definition reads, and the columns that matter. Only inside of call().
 class Sources {
  public:
@@ -18,7 +30,7 @@ class Sources {
     builds.end();
     jobs.end();
     resources.end();
-    agents.end();
+    if (agents) agents->table.end();
   }
 
   // False: the workspace is no prebuild that has a build.
@@ -76,18 +88,16 @@ class Sources {
     bool any = false;
     resources.start(job);
     while (resources.next()) {
-      agents.start(uuid(resources, resource_id));
-      while (agents.next()) {
-        if (DatumGetBool(agents.value(agent_deleted)) || !agents.is_null(parent_id)) continue;
-        if (DatumGetObjectId(agents.value(lifecycle_state)) != ready) return false;
+      if (!agents) agents.emplace();
+      agents->table.start(uuid(resources, resource_id));
+      while (agents->table.next()) {
+        if (DatumGetBool(agents->table.value(agents->deleted)) || !agents->table.is_null(agents->parent_id))
+          continue;
+        if (DatumGetObjectId(agents->table.value(agents->lifecycle_state)) != agents->ready) return false;
         any = true;
       }
     }
     return any;
-  }
-
-  static pg::IndexScan open(const char *table, const char *index) {
-    return {pg::relation_oid(table), pg::relation_oid(index), 1};
   }
 
   pg::IndexScan workspaces = open("workspaces", "workspaces_pkey");
@@ -114,11 +124,8 @@ class Sources {
   pg::IndexScan resources = open("workspace_resources", "workspace_resources_job_id_idx");
   AttrNumber resource_id = resources.column("id");
 
-  pg::IndexScan agents = open("workspace_agents", "workspace_agents_resource_id_idx");
-  AttrNumber agent_deleted = agents.column("deleted");
-  AttrNumber parent_id = agents.column("parent_id");
-  AttrNumber lifecycle_state = agents.column("lifecycle_state");
-  Oid ready = enum_value(agents.type(lifecycle_state), "ready");
+  // Opened for the first resource: most jobs have none, and hence no agent, yet.
+  std::optional<Agents> agents;
 };
 static_assert(std::is_trivially_destructible_v<Sources>);
 
