@@ -40,4 +40,21 @@ inline std::int64_t bigint_column(TriggerData *trigger, TupleTableSlot *row, con
   return DatumGetInt64(column(trigger, row, name));
 }
 
+// Whether the UPDATE gave a column of the trigger's UPDATE OF list another value.
+inline bool updated_columns_differ(TriggerData *trigger) {
+  return call([&] {
+    const TupleDesc columns = RelationGetDescr(trigger->tg_relation);
+    const Trigger &definition = *trigger->tg_trigger;
+    for (const AttrNumber number : std::span(definition.tgattr, definition.tgnattr)) {
+      const Form_pg_attribute column = TupleDescAttr(columns, number - 1);
+      bool null_before = false, null_after = false;
+      const Datum before = slot_getattr(trigger->tg_trigslot, number, &null_before);
+      const Datum after = slot_getattr(trigger->tg_newslot, number, &null_after);
+      if (null_before != null_after) return true;
+      if (!null_before && !datumIsEqual(before, after, column->attbyval, column->attlen)) return true;
+    }
+    return false;
+  });
+}
+
 }  // namespace prebuilds::pg

@@ -1,9 +1,8 @@
 // Triggers that keep the read model in step with its sources, for any writer.
 //
-// Row triggers only note the key of what changed (their WHEN conditions let through what can matter). At the
-// end of the statement its statement trigger finds out by key look-ups which of the keys belong to a live
-// prebuild, most often none, and derives those rows together. Of replicated rows each is a statement of its
-// own.
+// Row triggers only note the key of what changed. At the end of the statement its statement trigger finds out
+// by key look-ups which of the keys belong to a live prebuild, most often none, and derives those rows
+// together. Of replicated rows each is a statement of its own.
 #include <vector>
 
 #include "pg/probe.hpp"
@@ -111,9 +110,11 @@ PG_FUNCTION_INFO_V1(prebuilds_read_model_rebuild);
 PGDLLEXPORT Datum prebuilds_read_model_note(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     TriggerData *trigger = pg::trigger_data(fcinfo);
+    const bool update = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
+    if (update && !pg::updated_columns_differ(trigger)) return PointerGetDatum(nullptr);
     const Change before = change_of(trigger, trigger->tg_trigslot);
     noted().push_back(before);
-    if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)) {
+    if (update) {
       const Change after = change_of(trigger, trigger->tg_newslot);
       if (after.id != before.id) noted().push_back(after);
       // The row is the job itself, whose status has changed: it may be pending again.

@@ -108,8 +108,9 @@ COMMENT ON FUNCTION prebuilds.rebuild_live_prebuilds() IS
     'returns how many did';
 
 -- The triggers. Row triggers note the key of what changed, where it can matter; the statement trigger derives the
--- prebuilds concerned, all at once. ENABLE ALWAYS: a replicated row counts as well. UPDATE OF, although the condition
--- says it again: PostgreSQL reads conditions anew for each statement, which costs as much as writing a row.
+-- prebuilds concerned, all at once. ENABLE ALWAYS: a replicated row counts as well. Whether a column that UPDATE OF names
+-- has changed the function finds out: PostgreSQL would read a condition anew for each statement, which costs as much as
+-- writing a row.
 CREATE FUNCTION prebuilds.read_model_note() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'prebuilds_read_model_note';
 CREATE FUNCTION prebuilds.read_model_maintain() RETURNS trigger
@@ -122,15 +123,13 @@ CREATE FUNCTION prebuilds.read_model_rebuild() RETURNS trigger
     SET enable_seqscan = off
     AS 'MODULE_PATHNAME', 'prebuilds_read_model_rebuild';
 COMMENT ON FUNCTION prebuilds.read_model_note() IS
-    'Notes a changed row for read_model_maintain(). Arguments: what kind of key, and the column that holds it';
+    'Notes a changed row for read_model_maintain(): after an UPDATE OF columns, one in which they differ. Arguments: what '
+    'kind of key, and the column that holds it';
 COMMENT ON FUNCTION prebuilds.read_model_maintain() IS 'Derives the live prebuilds that noted changes concern';
 COMMENT ON FUNCTION prebuilds.read_model_rebuild() IS 'Derives the whole read model after a TRUNCATE';
 
 CREATE TRIGGER b_read_model_update AFTER UPDATE OF owner_id, deleted, created_at ON prebuilds.workspaces
-    FOR EACH ROW
-    WHEN ('c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid IN (OLD.owner_id, NEW.owner_id)
-          AND (OLD.owner_id, OLD.deleted, OLD.created_at) IS DISTINCT FROM (NEW.owner_id, NEW.deleted, NEW.created_at))
-    EXECUTE FUNCTION prebuilds.read_model_note('workspace', 'id');
+    FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('workspace', 'id');
 CREATE TRIGGER c_read_model_maintain AFTER UPDATE OF owner_id, deleted, created_at ON prebuilds.workspaces
     FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.read_model_maintain();
 
@@ -140,22 +139,13 @@ CREATE TRIGGER b_read_model_update
     AFTER UPDATE OF workspace_id, template_version_id, build_number, transition, initiator_id, job_id,
                     template_version_preset_id, created_at, id
     ON prebuilds.workspace_builds
-    FOR EACH ROW
-    WHEN ((OLD.workspace_id, OLD.template_version_id, OLD.build_number, OLD.transition, OLD.initiator_id, OLD.job_id,
-           OLD.template_version_preset_id, OLD.created_at, OLD.id)
-          IS DISTINCT FROM
-          (NEW.workspace_id, NEW.template_version_id, NEW.build_number, NEW.transition, NEW.initiator_id, NEW.job_id,
-           NEW.template_version_preset_id, NEW.created_at, NEW.id))
-    EXECUTE FUNCTION prebuilds.read_model_note('workspace', 'workspace_id');
+    FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('workspace', 'workspace_id');
 CREATE TRIGGER c_read_model_maintain AFTER INSERT OR UPDATE OR DELETE ON prebuilds.workspace_builds
     FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.read_model_maintain();
 
 -- A new job has no build yet, or one in the same statement: the build's trigger reads it.
 CREATE TRIGGER b_read_model_update AFTER UPDATE OF job_status, completed_at, worker_id ON prebuilds.provisioner_jobs
-    FOR EACH ROW
-    WHEN ((OLD.job_status, OLD.completed_at, OLD.worker_id IS NULL)
-          IS DISTINCT FROM (NEW.job_status, NEW.completed_at, NEW.worker_id IS NULL))
-    EXECUTE FUNCTION prebuilds.read_model_note('job', 'id');
+    FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('job', 'id');
 CREATE TRIGGER c_read_model_maintain AFTER UPDATE ON prebuilds.provisioner_jobs
     FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.read_model_maintain();
 
@@ -163,8 +153,7 @@ CREATE TRIGGER c_read_model_maintain AFTER UPDATE ON prebuilds.provisioner_jobs
 CREATE TRIGGER b_read_model_delete AFTER DELETE ON prebuilds.workspace_resources
     FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('job', 'job_id');
 CREATE TRIGGER b_read_model_update AFTER UPDATE OF job_id ON prebuilds.workspace_resources
-    FOR EACH ROW WHEN (OLD.job_id <> NEW.job_id)
-    EXECUTE FUNCTION prebuilds.read_model_note('job', 'job_id');
+    FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('job', 'job_id');
 CREATE TRIGGER c_read_model_maintain AFTER UPDATE OR DELETE ON prebuilds.workspace_resources
     FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.read_model_maintain();
 
@@ -172,10 +161,7 @@ CREATE TRIGGER b_read_model_insert AFTER INSERT OR DELETE ON prebuilds.workspace
     FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('resource', 'resource_id');
 CREATE TRIGGER b_read_model_update AFTER UPDATE OF resource_id, lifecycle_state, deleted, parent_id
     ON prebuilds.workspace_agents
-    FOR EACH ROW
-    WHEN ((OLD.resource_id, OLD.lifecycle_state = 'ready', OLD.deleted, OLD.parent_id IS NULL)
-          IS DISTINCT FROM (NEW.resource_id, NEW.lifecycle_state = 'ready', NEW.deleted, NEW.parent_id IS NULL))
-    EXECUTE FUNCTION prebuilds.read_model_note('resource', 'resource_id');
+    FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('resource', 'resource_id');
 CREATE TRIGGER c_read_model_maintain AFTER INSERT OR UPDATE OR DELETE ON prebuilds.workspace_agents
     FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.read_model_maintain();
 
