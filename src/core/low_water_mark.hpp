@@ -7,7 +7,8 @@
 //   - once what the reader took is gone for good, it raises the mark to the first entry that its snapshot
 //   showed,
 //     locked ones included, but not above anything that was added since the ticket.
-// So a rollback needs no attention, and an entry can be overlooked only until its writer's commit returns.
+// So a rollback needs no attention, and an entry can be overlooked only until its writer's commit returns:
+// whoever is told of it has to be told afterwards.
 #pragma once
 
 #include <algorithm>

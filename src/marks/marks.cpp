@@ -98,13 +98,13 @@ void publish() {
 void at_transaction_end(XactEvent event, void *) noexcept {
   pg::callback([&] {
     const bool ended = event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE;
-    if (!ended || notes.empty()) return;
-    if (event == XACT_EVENT_COMMIT) publish();
+    if (!ended) return;
+    if (event == XACT_EVENT_COMMIT) publish_noted();
     notes.clear();
   });
 }
 
-// What was taken in it is there again.
+// What was taken in it is there again. Findings from before it go as well: nobody knows which is which.
 void at_subtransaction_end(SubXactEvent event, SubTransactionId, SubTransactionId, void *) noexcept {
   pg::callback([&] {
     if (event == SUBXACT_EVENT_ABORT_SUB) notes.finding_count = 0;
@@ -200,6 +200,12 @@ void added(const List &list, const core::Place &entry) {
 
 void added_anything() {
   if (prepare_to_note()) notes.added_anything = true;
+}
+
+void publish_noted() {
+  if (notes.empty()) return;
+  publish();
+  notes.clear();
 }
 
 bool in_use() { return entries != nullptr; }

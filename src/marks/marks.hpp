@@ -2,8 +2,9 @@
 // preloaded. Without it every list is read from its beginning, which is as right, and slow only while old
 // snapshots keep many dead rows.
 //
-// A mark is a hint about rows that triggers report. What they did not see (triggers that were off, say) stays
-// hidden no longer than until the next sweep, which looks for entries before the marks of its database.
+// A mark is a hint about rows that triggers report. What they did not see (triggers that were off, or a
+// two-phase commit of a subscription) stays hidden no longer than until the next sweep, which looks for
+// entries before the marks of its database.
 #pragma once
 
 #include "core/low_water_mark.hpp"
@@ -54,6 +55,10 @@ void found(const List &list, const Look &look, const core::Place &first);
 void added(const List &list, const core::Place &entry);
 // The same, of any lists.
 void added_anything();
+
+// For a transaction that has just committed, before it wakes anybody who would look for what it added. Who
+// wakes nobody need not care: every commit ends with it.
+void publish_noted();
 
 // Whether there are marks at all.
 bool in_use();

@@ -1,4 +1,5 @@
 // Derived data is compared with its sources where triggers may have missed something.
+#include "marks/marks.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
 #include "read_model/read_model.hpp"
@@ -53,6 +54,7 @@ void repair_after_triggers_were_off() {
 
   rebuild();
   repair_queues.run();
+  marks::added_anything();  // jobs that no trigger saw
   // Somebody may be writing the same builds: the next sweep tries again.
   if (const auto error = pg::in_subtransaction([] { repair_open.run(); })) {
     pg::call([&] {

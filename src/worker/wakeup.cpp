@@ -44,7 +44,11 @@ void at_transaction_end(XactEvent event, void *) noexcept {
                        event == XACT_EVENT_PREPARE;
     if (!ended || notes.empty()) return;
     if (pg::guc::debug_drop_wakeups) notes.wake.clear();
-    if (event == XACT_EVENT_COMMIT && !notes.empty()) publish();
+    if (event == XACT_EVENT_COMMIT && !notes.empty()) {
+      // Whoever is woken looks for what was added: it must not lie before a mark.
+      marks::publish_noted();
+      publish();
+    }
     notes = {};
   });
 }
@@ -86,7 +90,7 @@ bool note_jobs_posted(std::span<const std::int64_t> queue_keys) {
 }
 
 void note_extension_changed() {
-  marks::added_anything();
+  marks::added_anything();  // what a prepared transaction added, its triggers noted elsewhere
   if (prepare_to_note()) notes.extension_changed = true;
 }
 
