@@ -55,6 +55,9 @@ sub sql { return $node->safe_psql('postgres', $_[0]) }
 # The most entries that one of these calls has read.
 sub most { my ($what, $first, $last) = @_; return sql("SELECT max(entries) FROM test.costs WHERE what = '$what' AND n BETWEEN $first AND $last") }
 
+# The first pass derives everything once more, and forgets all marks.
+sql('SELECT prebuilds_pause(); SELECT prebuilds_reconcile_all(); SELECT prebuilds_resume()');
+
 # ---- cost ----
 my $old = $node->background_psql('postgres');
 $old->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM prebuilds.live_prebuilds');
