@@ -13,9 +13,11 @@ Oid relation_oid(const char *name);
 // other. There is no destructor: an error leaves everything to the transaction's abort.
 class IndexScan {
  public:
-  IndexScan(Oid table, Oid index, int key_count, LOCKMODE lock = AccessShareLock)
+  // The index by its name in the table's schema, looked up once the table is locked: while REINDEX
+  // CONCURRENTLY runs, a name may mean another one a moment later.
+  IndexScan(Oid table, const char *index, int key_count, LOCKMODE lock = AccessShareLock)
       : table_(table_open(table, lock)),
-        index_(index_open(index, AccessShareLock)),
+        index_(index_open(get_relname_relid(index, RelationGetNamespace(table_)), AccessShareLock)),
         slot_(table_slot_create(table_, nullptr)),
         scan_(begin(key_count)),
         key_count_(key_count) {}
@@ -23,11 +25,13 @@ class IndexScan {
   AttrNumber column(const char *name) const { return column_number(RelationGetDescr(table_), name); }
   Oid type(AttrNumber column) const { return TupleDescAttr(RelationGetDescr(table_), column - 1)->atttypid; }
 
+  // What the keys point to has to live as long as the scan.
   void start(ScanKeyData *keys) { index_rescan(scan_, keys, key_count_, nullptr, 0); }
   // For an index whose first column is a uuid, the only key.
   void start(const core::Uuid &key) {
+    key_ = key;  // the scan reads it as long as it goes on
     ScanKeyData equal;
-    ScanKeyInit(&equal, 1, BTEqualStrategyNumber, F_UUID_EQ, PointerGetDatum(key.bytes.data()));
+    ScanKeyInit(&equal, 1, BTEqualStrategyNumber, F_UUID_EQ, PointerGetDatum(key_.bytes.data()));
     start(&equal);
   }
   bool next(ScanDirection direction = ForwardScanDirection) {
@@ -71,6 +75,7 @@ class IndexScan {
   TupleTableSlot *slot_;
   IndexScanDesc scan_;
   int key_count_;
+  core::Uuid key_{};
 };
 
 }  // namespace prebuilds::pg

@@ -29,11 +29,10 @@ std::optional<core::Uuid> UniqueIndex::find(std::int64_t key) const {
 
 std::optional<core::Uuid> UniqueIndex::find(RegProcedure equals, Datum key) const {
   const Oid table = relation_oid(table_);
-  const Oid index = relation_oid(index_);
   const FoundUuid found = call([&] {
     ScanKeyData equal;
     ScanKeyInit(&equal, 1, BTEqualStrategyNumber, equals, key);
-    IndexScan scan(table, index, 1);
+    IndexScan scan(table, index_, 1);
     scan.start(&equal);
     FoundUuid result;
     if (scan.next()) {
@@ -66,7 +65,6 @@ std::optional<core::Place> ListIndex::first(std::int64_t key, int second_key, co
 // `keys`: what makes the list, and room for one more.
 std::optional<core::Place> ListIndex::first(std::span<ScanKeyData> keys, const core::Place &from) const {
   const Oid table = relation_oid(table_);
-  const Oid index = relation_oid(index_);
   const FoundPlace found = call([&] {
     // (created_at, id) >= from, as the executor passes a comparison of rows to an index.
     const auto created_at = static_cast<AttrNumber>(keys.size());
@@ -84,7 +82,7 @@ std::optional<core::Place> ListIndex::first(std::span<ScanKeyData> keys, const c
     bound.sk_strategy = BTGreaterEqualStrategyNumber;
     bound.sk_argument = PointerGetDatum(row);
 
-    IndexScan scan(table, index, static_cast<int>(keys.size()));
+    IndexScan scan(table, index_, static_cast<int>(keys.size()));
     scan.start(keys.data());
     FoundPlace result;
     if (scan.next()) {

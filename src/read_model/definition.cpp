@@ -11,7 +11,7 @@ Oid enum_value(Oid type, const char *label) {
 }
 
 pg::IndexScan open(const char *table, const char *index) {
-  return {pg::relation_oid(table), pg::relation_oid(index), 1};
+  return {pg::relation_oid(table), index, 1};
 }
 
 struct Agents {

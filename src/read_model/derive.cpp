@@ -81,10 +81,9 @@ LivePrebuild read(pg::Row row) {
 template <class F>
 void lock_each(const std::vector<core::Uuid> &workspaces, F f) {
   const Oid table = pg::relation_oid("live_prebuilds");
-  const Oid index = pg::relation_oid("live_prebuilds_pkey");
   pg::call([&] {
     PushActiveSnapshot(GetLatestSnapshot());
-    pg::IndexScan live(table, index, 1, RowExclusiveLock);
+    pg::IndexScan live(table, "live_prebuilds_pkey", 1, RowExclusiveLock);
     for (const core::Uuid &workspace : workspaces) {
       live.start(workspace);
       if (live.next() && live.lock_for_update()) f(live);

@@ -143,8 +143,10 @@ CREATE TRIGGER b_read_model_update
 CREATE TRIGGER c_read_model_maintain AFTER INSERT OR UPDATE OR DELETE ON prebuilds.workspace_builds
     FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.read_model_maintain();
 
--- A new job has no build yet, or one in the same statement: the build's trigger reads it.
-CREATE TRIGGER b_read_model_update AFTER UPDATE OF job_status, completed_at, worker_id ON prebuilds.provisioner_jobs
+-- A new job has no build yet, or one in the same statement: the build's trigger reads it. started_at and canceled_at: a
+-- job may come into the queue again and keep its status, if it has an error.
+CREATE TRIGGER b_read_model_update
+    AFTER UPDATE OF job_status, completed_at, worker_id, started_at, canceled_at ON prebuilds.provisioner_jobs
     FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('job', 'id');
 CREATE TRIGGER c_read_model_maintain AFTER UPDATE ON prebuilds.provisioner_jobs
     FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.read_model_maintain();

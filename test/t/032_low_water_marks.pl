@@ -107,6 +107,10 @@ is(sql('SELECT test.acquire()'), '1002', 'a job that is pending again');
 sql(q{UPDATE prebuilds.provisioner_jobs SET created_at = '2025-06-02' WHERE id = test.id(1404); CALL test.post(902)});
 is(sql('SELECT test.acquire()'), '1404', 'a job that was made older');
 
+sql(q{UPDATE prebuilds.provisioner_jobs SET error = 'broken' WHERE id = test.id(900);
+      UPDATE prebuilds.provisioner_jobs SET started_at = NULL, worker_id = NULL WHERE id = test.id(900)});
+is(sql('SELECT test.acquire()'), '900', 'a job with an error that is in the queue again');
+
 is(sql(q{BEGIN; SELECT test.acquire(); PREPARE TRANSACTION 'acquire'}), '902', 'one that is acquired by a prepared transaction');
 is(sql(q{SELECT test.acquire()}), '', 'is not acquired again');
 sql(q{ROLLBACK PREPARED 'acquire'});
