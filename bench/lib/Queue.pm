@@ -59,7 +59,7 @@ sub measure_acquire
     my $clients = 16;
     my $each = int($clients * $size->{transactions} / $size->{templates}) + 1;
     my %pairs = (clients => $clients, transactions => $size->{transactions});
-    my $bare = copy_database('queue_bare', 'queue');
+    my $bare = new_database('queue_bare', "CALL bench.generate($size->{templates}, 1)");
     my (@rates, @bare_rates);
     for my $round (1 .. $size->{rounds})
     {
