@@ -4,8 +4,7 @@
 // It holds places, not rows, and may only ever be too low. Three parties share it:
 //   - who puts an entry into the list adds its place, once the entry is visible to everybody;
 //   - who reads takes a ticket, then a snapshot, and starts at the mark;
-//   - once what the reader took is gone for good, it raises the mark to the first entry that its snapshot
-//   showed,
+//   - once what the reader took is gone for good, it raises the mark to the first entry of its snapshot,
 //     locked ones included, but not above anything that was added since the ticket.
 // So a rollback needs no attention, and an entry can be overlooked only until its writer's commit returns:
 // whoever is told of it has to be told afterwards.

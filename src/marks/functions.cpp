@@ -1,22 +1,18 @@
 // Where pools and queues begin, as SQL sees it: the first entry of a list, looked up from its mark.
 #include "marks/marks.hpp"
-#include "pg/probe.hpp"
+#include "pg/datum.hpp"
 
 using namespace prebuilds;
 
 namespace {
 
-constexpr pg::ListIndex claimable("live_prebuilds", "live_prebuilds_claim_idx", "workspace_id");
-constexpr pg::ListIndex pending("provisioner_jobs", "provisioner_jobs_pending_idx", "id");
-
-// The first entry of a list from a place on; `read` reads it. Under a snapshot of its own, taken after the
-// mark was looked at, which shows what other sessions have locked.
-template <class Read>
-std::optional<core::Place> head(const marks::List &list, const core::Place &from, Read read) {
+// The first entry of a list from a place on. Under a snapshot of its own, taken after the mark was looked at,
+// which shows what other sessions have locked.
+std::optional<core::Place> head(const marks::List &list, const core::Place &from) {
   const marks::Look look = marks::look(list);
   if (look.from == core::after_all) return std::nullopt;
   pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
-  const std::optional<core::Place> first = read(std::max(from, look.from));
+  const std::optional<core::Place> first = marks::first_entry(list, std::max(from, look.from));
   pg::call([] { PopActiveSnapshot(); });
   if (from <= look.from) marks::found(list, look, first.value_or(core::after_all));
   return first;
@@ -66,9 +62,7 @@ std::optional<QueueHead> oldest(std::span<const std::int64_t> queue_keys, const 
   std::optional<QueueHead> result;
   for (const std::int64_t key : queue_keys) {
     if (result && key == result->queue_key) continue;
-    const auto place =
-        head(marks::queue(key, start.job_class == 1), start.from,
-             [&](const core::Place &from) { return pending.first(key, start.job_class, from); });
+    const auto place = head(marks::queue(key, start.job_class == 1), start.from);
     if (!place) continue;
     if (!result || *place < result->first)
       result = {key, start.job_class, *place, result ? result->first : core::after_all};
@@ -91,8 +85,7 @@ PGDLLEXPORT Datum prebuilds_find_pool_head(PG_FUNCTION_ARGS) {
     const core::Uuid preset = pg::to_uuid(PG_GETARG_DATUM(0));
     const core::Place oldest{pg::to_instant(PG_GETARG_TIMESTAMPTZ(1)), {}};
     // From the pool's beginning: a mark is raised only by who has seen all that comes after it.
-    const auto first = head(marks::pool(preset), core::before_all,
-                            [&](const core::Place &from) { return claimable.first(preset, from); });
+    const auto first = head(marks::pool(preset), core::before_all);
     if (!first) return null_result(fcinfo);
     const core::Place place = std::max(*first, oldest);
     return to_result(fcinfo, std::array{pg::to_datum(place.created_at), pg::to_datum(place.id)});

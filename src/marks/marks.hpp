@@ -67,7 +67,10 @@ std::vector<Mark> take_used();
 // At once: lists have entries at these places.
 void lower(std::span<const Mark> to);
 
-// For a sweep, in an open SpiSession: lowers each mark that an entry lies before, which nobody has reported.
+// The first entry of a list from a place on, under the active snapshot.
+std::optional<core::Place> first_entry(const List &list, const core::Place &from);
+
+// For a sweep: lowers each mark that an entry lies before, which nobody has reported.
 void check_all();
 
 }  // namespace prebuilds::marks
