@@ -12,6 +12,7 @@
 // does, and the update waits, then finds the build on the latest snapshot.
 #include <vector>
 
+#include "metrics/finished_builds.hpp"
 #include "pg/compat.hpp"
 #include "pg/owner.hpp"
 #include "pg/spi.hpp"
@@ -22,17 +23,6 @@ using namespace prebuilds;
 namespace {
 
 enum class Job { missing, unfinished, final };
-
-// A value of provisioner_job_status. Inside call() only.
-bool is_final(Datum status) {
-  HeapTuple value = SearchSysCache1(ENUMOID, status);
-  if (!HeapTupleIsValid(value)) return false;
-  const char *label = NameStr(reinterpret_cast<Form_pg_enum>(GETSTRUCT(value))->enumlabel);
-  const bool final =
-      strcmp(label, "succeeded") == 0 || strcmp(label, "canceled") == 0 || strcmp(label, "failed") == 0;
-  ReleaseSysCache(value);
-  return final;
-}
 
 // The job as it is now, whatever the snapshot: committed by anyone, or written by this transaction, be it in
 // the running statement. Once found it does not change until this transaction ends, unless by this
@@ -63,7 +53,7 @@ Job look_up(Relation builds, const core::Uuid &id) {
     Job state = Job::missing;
     if (found) {
       const AttrNumber status = pg::column_number(RelationGetDescr(jobs), "job_status");
-      state = is_final(slot_getattr(row, status, &null)) ? Job::final : Job::unfinished;
+      state = metrics::outcome_of(slot_getattr(row, status, &null)) ? Job::final : Job::unfinished;
     }
     index_endscan(scan);
     ExecDropSingleTupleTableSlot(row);
@@ -74,8 +64,8 @@ Job look_up(Relation builds, const core::Uuid &id) {
 }
 
 struct Turned {
-  std::vector<core::Uuid> finished;  // became final
-  std::vector<core::Uuid> reopened;  // ceased to be
+  std::vector<core::FinishedJob> finished;  // became final
+  std::vector<core::Uuid> reopened;         // ceased to be
 };
 
 // The jobs whose finality the UPDATE changed, from its transition tables; both hold its rows in the same
@@ -108,9 +98,13 @@ Turned turned_jobs(TriggerData *trigger) {
       const Datum id_after = slot_getattr(rows[1], id, &null);
       const bool moved = memcmp(DatumGetUUIDP(id_before), DatumGetUUIDP(id_after), UUID_LEN) != 0;
       if (before == after && !moved) continue;
-      const bool final = is_final(after);
-      if (final != is_final(before) || moved)
-        (final ? turned.finished : turned.reopened).push_back(pg::to_uuid(id_after));
+      const std::optional<core::Outcome> outcome = metrics::outcome_of(after);
+      if (outcome.has_value() == metrics::outcome_of(before).has_value() && !moved) continue;
+      if (outcome) {
+        turned.finished.push_back(metrics::read_job(rows[1], *outcome));
+      } else {
+        turned.reopened.push_back(pg::to_uuid(id_after));
+      }
     }
     for (TupleTableSlot *row : rows) ExecDropSingleTupleTableSlot(row);
   });
@@ -137,16 +131,21 @@ constinit pg::Statement close_others(R"sql(
 )sql",
                                      UUIDOID);
 
-constinit pg::Statement observe_finished_builds("SELECT prebuilds.observe_finished_builds($1)", UUIDARRAYOID);
+// Most builds have been closed by what finished their jobs: complete does so in the same statement. What
+// builds tell that have ended goes to the metrics: this is where they are known, whoever ended them.
+void follow(const std::vector<core::FinishedJob> &finished) {
+  const std::vector<metrics::StoredBuild> builds = metrics::builds_of(finished);
+  std::vector<core::Uuid> still_open;
+  for (const metrics::StoredBuild &stored : builds)
+    if (stored.open) still_open.push_back(stored.build.job.id);
+  if (!still_open.empty()) close_builds.run({still_open});
+  metrics::observe(builds);
+}
 
-// What the builds tell that have ended goes to the metrics: this is where they are known, whoever ended them.
 void set_flags(Relation table, const Turned &jobs) {
   const pg::OwnerScope owner(table);
   const pg::SpiSession session;
-  if (!jobs.finished.empty()) {
-    close_builds.run({jobs.finished});
-    observe_finished_builds.run({jobs.finished});
-  }
+  if (!jobs.finished.empty()) follow(jobs.finished);
   if (!jobs.reopened.empty()) open_builds.run({jobs.reopened});
 }
 

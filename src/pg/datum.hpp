@@ -47,6 +47,11 @@ inline Datum to_datum(core::Duration duration) {
   interval->time = duration.count();
   return IntervalPGetDatum(interval);
 }
+// As a numeric, in seconds.
+inline Datum to_datum_of_seconds(core::Duration duration) {
+  constexpr int micro = 6;
+  return call([&] { return NumericGetDatum(int64_div_fast_to_numeric(duration.count(), micro)); });
+}
 inline Datum to_datum(std::string_view text) {
   return PointerGetDatum(call([&] { return cstring_to_text_with_len(text.data(), static_cast<int>(text.size())); }));
 }

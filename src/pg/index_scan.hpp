@@ -9,6 +9,11 @@ namespace prebuilds::pg {
 // The relation of this name within schema prebuilds; an error if there is none.
 Oid relation_oid(const char *name);
 
+// The value of an enum type with this label; invalid if there is none. Only inside of call().
+inline Oid enum_value(Oid type, const char *label) {
+  return GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid, ObjectIdGetDatum(type), CStringGetDatum(label));
+}
+
 // A table, opened with one of its indexes for any number of scans under the active snapshot, one after the
 // other. There is no destructor: an error leaves everything to the transaction's abort.
 class IndexScan {

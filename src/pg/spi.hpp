@@ -27,6 +27,11 @@ struct Record {
   Datum value;
 };
 
+// A duration for a column of type numeric, in seconds.
+struct Seconds {
+  core::Duration duration;
+};
+
 struct Param {
   Datum value = 0;
   bool null = false;
@@ -35,6 +40,7 @@ struct Param {
   Param(Timestamp v) : value(TimestampTzGetDatum(v.value)) {}
   Param(core::Instant v) : value(to_datum(v)) {}
   Param(core::Duration v) : value(to_datum(v)) {}
+  Param(Seconds v) : value(to_datum_of_seconds(v.duration)) {}
   Param(std::string_view v) : value(to_datum(v)) {}
   Param(const std::string &v) : value(to_datum(std::string_view(v))) {}
   Param(const char *v) : value(to_datum(std::string_view(v))) {}

@@ -6,10 +6,6 @@ namespace prebuilds::read_model {
 
 namespace {
 
-Oid enum_value(Oid type, const char *label) {
-  return GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid, ObjectIdGetDatum(type), CStringGetDatum(label));
-}
-
 pg::IndexScan open(const char *table, const char *index) {
   return {pg::relation_oid(table), index, 1};
 }
@@ -19,7 +15,7 @@ struct Agents {
   AttrNumber deleted = table.column("deleted");
   AttrNumber parent_id = table.column("parent_id");
   AttrNumber lifecycle_state = table.column("lifecycle_state");
-  Oid ready = enum_value(table.type(lifecycle_state), "ready");
+  Oid ready = pg::enum_value(table.type(lifecycle_state), "ready");
 };
 
 // The five tables that a definition reads, and the columns that matter. Only inside of call().
@@ -114,7 +110,7 @@ class Sources {
   AttrNumber job_id = builds.column("job_id");
   AttrNumber initiator_id = builds.column("initiator_id");
   AttrNumber preset_id = builds.column("template_version_preset_id");
-  Oid start = enum_value(builds.type(transition), "start");
+  Oid start = pg::enum_value(builds.type(transition), "start");
 
   pg::IndexScan jobs = open("provisioner_jobs", "provisioner_jobs_pkey");
   AttrNumber job_status = jobs.column("job_status");

@@ -1,0 +1,187 @@
+#include "metrics/finished_builds.hpp"
+
+#include "pg/index_scan.hpp"
+
+namespace prebuilds::metrics {
+
+namespace {
+
+// Columns of prebuilds.metric_observations. Runs under the caller's search_path.
+constinit pg::Statement insert_observations(R"sql(
+  INSERT INTO prebuilds.metric_observations
+  SELECT n.*
+    FROM pg_catalog.unnest($1) AS n
+         (id pg_catalog.uuid, created_at pg_catalog.timestamptz, template_id pg_catalog.uuid,
+          preset_name pg_catalog.text, metric pg_catalog.text, variant pg_catalog.text,
+          seconds pg_catalog.numeric)
+)sql",
+                                            RECORDARRAYOID);
+
+// What the series of a build are known by.
+struct Series {
+  bool found = false;  // a version that is gone has none
+  core::Uuid template_id;
+  std::string preset_name;  // empty without a preset
+};
+
+// A build that tells something.
+struct Told {
+  const StoredBuild *build;
+  std::vector<core::Observation> observations;
+  Series series;
+};
+
+pg::IndexScan open(const char *table, const char *index, int key_count = 1) {
+  return {pg::relation_oid(table), index, key_count};
+}
+
+core::Uuid uuid(pg::IndexScan &row, const char *column) { return pg::to_uuid(row.value(row.column(column))); }
+
+bool says_claim(Datum input) {
+  constexpr std::string_view member = "prebuilt_workspace_stage";
+  Jsonb *object = DatumGetJsonbP(input);
+  JsonbValue stage;
+  return JB_ROOT_IS_OBJECT(object) &&
+         getKeyJsonValueFromContainer(&object->root, member.data(), member.size(), &stage) != nullptr &&
+         stage.type == jbvString &&
+         std::string_view(stage.val.string.val, static_cast<std::size_t>(stage.val.string.len)) == "claim";
+}
+
+// Whether a start of the workspace before this build has succeeded. The newest ones first: most often it is
+// the first that is looked at.
+bool started_before(const core::Uuid &workspace, int build_number) {
+  return pg::call([&] {
+    pg::IndexScan builds = open("workspace_builds", "workspace_builds_workspace_id_build_number_key", 2);
+    pg::IndexScan jobs = open("provisioner_jobs", "provisioner_jobs_pkey");
+    const AttrNumber transition = builds.column("transition"), status = jobs.column("job_status");
+    const Oid start = pg::enum_value(builds.type(transition), "start");
+    const Oid succeeded = pg::enum_value(jobs.type(status), "succeeded");
+    ScanKeyData earlier[2];
+    ScanKeyInit(&earlier[0], 1, BTEqualStrategyNumber, F_UUID_EQ, PointerGetDatum(workspace.bytes.data()));
+    ScanKeyInit(&earlier[1], 2, BTLessStrategyNumber, F_INT4LT, Int32GetDatum(build_number));
+    builds.start(earlier);
+    bool found = false;
+    while (!found && builds.next(BackwardScanDirection)) {
+      CHECK_FOR_INTERRUPTS();
+      if (DatumGetObjectId(builds.value(transition)) != start) continue;
+      jobs.start(uuid(builds, "job_id"));
+      found = jobs.next() && DatumGetObjectId(jobs.value(status)) == succeeded;
+    }
+    builds.end();
+    jobs.end();
+    return found;
+  });
+}
+
+void find_series(std::span<Told> builds) {
+  pg::call([&] {
+    pg::IndexScan versions = open("template_versions", "template_versions_pkey");
+    pg::IndexScan presets = open("template_version_presets", "template_version_presets_pkey");
+    for (Told &told : builds) {
+      CHECK_FOR_INTERRUPTS();
+      versions.start(told.build->template_version_id);
+      if (!versions.next()) continue;
+      told.series.found = true;
+      told.series.template_id = uuid(versions, "template_id");
+      if (!told.build->preset_id) continue;
+      presets.start(*told.build->preset_id);
+      if (!presets.next()) continue;
+      const text *name = DatumGetTextPP(presets.value(presets.column("name")));
+      told.series.preset_name.assign(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+    }
+    versions.end();
+    presets.end();
+  });
+}
+
+}  // namespace
+
+std::optional<core::Outcome> outcome_of(Datum job_status) {
+  HeapTuple value = SearchSysCache1(ENUMOID, job_status);
+  if (!HeapTupleIsValid(value)) return {};
+  const std::string_view label = NameStr(reinterpret_cast<Form_pg_enum>(GETSTRUCT(value))->enumlabel);
+  std::optional<core::Outcome> outcome;
+  if (label == "succeeded") outcome = core::Outcome::succeeded;
+  if (label == "canceled") outcome = core::Outcome::canceled;
+  if (label == "failed") outcome = core::Outcome::failed;
+  ReleaseSysCache(value);
+  return outcome;
+}
+
+core::FinishedJob read_job(TupleTableSlot *row, core::Outcome outcome) {
+  auto value = [&](const char *column, bool *null) {
+    return slot_getattr(row, pg::column_number(row->tts_tupleDescriptor, column), null);
+  };
+  auto instant = [&](const char *column) {
+    bool null = false;
+    const Datum at = value(column, &null);
+    return null ? std::nullopt : std::optional(pg::to_instant(DatumGetTimestampTz(at)));
+  };
+  bool null = false;
+  return {.id = pg::to_uuid(value("id", &null)),
+          .outcome = outcome,
+          .claim = says_claim(value("input", &null)),
+          .queued_at = *instant("created_at"),
+          .started_at = instant("started_at"),
+          .ended_at = instant("completed_at").value_or(pg::to_instant(GetCurrentTimestamp()))};
+}
+
+std::vector<StoredBuild> builds_of(std::span<const core::FinishedJob> jobs) {
+  std::vector<StoredBuild> found;
+  found.reserve(jobs.size());
+  pg::call([&] {
+    CommandCounterIncrement();  // the statement may have written builds as well
+    PushActiveSnapshot(GetLatestSnapshot());
+    pg::IndexScan builds = open("workspace_builds", "workspace_builds_job_id_key");
+    const AttrNumber transition = builds.column("transition"),
+                     preset = builds.column("template_version_preset_id");
+    const Oid start = pg::enum_value(builds.type(transition), "start");
+    for (const core::FinishedJob &job : jobs) {
+      CHECK_FOR_INTERRUPTS();
+      builds.start(job.id);
+      if (!builds.next()) continue;
+      StoredBuild build;
+      build.build = {.job = job,
+                     .start = DatumGetObjectId(builds.value(transition)) == start,
+                     .system_initiated = uuid(builds, "initiator_id") == core::system_user,
+                     .build_number = DatumGetInt32(builds.value(builds.column("build_number")))};
+      build.workspace_id = uuid(builds, "workspace_id");
+      build.template_version_id = uuid(builds, "template_version_id");
+      if (!builds.is_null(preset)) build.preset_id = pg::to_uuid(builds.value(preset));
+      build.open = DatumGetBool(builds.value(builds.column("open")));
+      found.push_back(build);
+    }
+    builds.end();
+    PopActiveSnapshot();
+  });
+  return found;
+}
+
+void observe(std::span<const StoredBuild> builds) {
+  pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
+  std::vector<Told> tellers;
+  for (const StoredBuild &build : builds) {
+    std::vector<core::Observation> observations = core::observe(
+        build.build, [&] { return started_before(build.workspace_id, build.build.build_number); });
+    if (!observations.empty()) tellers.push_back({&build, std::move(observations), {}});
+  }
+  if (!tellers.empty()) find_series(tellers);
+  pg::call([] { PopActiveSnapshot(); });
+
+  const Oid table = pg::relation_oid("metric_observations");
+  std::vector<pg::Record> rows;
+  for (const Told &told : tellers) {
+    if (!told.series.found) continue;
+    const core::Instant at = told.build->build.job.ended_at;
+    for (const core::Observation &observation : told.observations) {
+      std::optional<pg::Seconds> seconds;
+      if (observation.duration) seconds = {*observation.duration};
+      rows.push_back(
+          pg::make_record(table, {pg::make_uuid_v7(at), at, told.series.template_id, told.series.preset_name,
+                                  observation.metric, observation.variant, seconds}));
+    }
+  }
+  if (!rows.empty()) insert_observations.run({rows});
+}
+
+}  // namespace prebuilds::metrics
