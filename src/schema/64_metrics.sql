@@ -106,80 +106,129 @@ COMMENT ON FUNCTION prebuilds.observe_ready_prebuild(uuid, timestamptz) IS
 
 -- Totals -----------------------------------------------------------------------------------------------------------
 
+-- The view below and fold_metrics() say the same by these three, which are inlined.
+CREATE FUNCTION prebuilds.counter_of(preset_id uuid, occurrence text)
+    RETURNS TABLE (template_id uuid, preset_name text, metric text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    BEGIN ATOMIC
+        SELECT s.template_id, s.preset_name,
+               CASE counter_of.occurrence
+                   WHEN 'claim_succeeded' THEN 'coderd_prebuilt_workspaces_claimed_total'
+                   WHEN 'claim_missed' THEN 'coderd_prebuilt_workspaces_claim_misses_total'
+                   WHEN 'created' THEN 'coderd_prebuilt_workspaces_created_total' END
+        FROM prebuilds.series_of(counter_of.preset_id) AS s;
+    END;
+COMMENT ON FUNCTION prebuilds.counter_of(uuid, text) IS
+    'The counter of what happens to a preset: the event_type of a prebuild_event, or created';
+
+CREATE FUNCTION prebuilds.points_of_pass(pass prebuilds.reconcile_passes)
+    RETURNS TABLE (metric text, variant text, amount integer, seconds numeric)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    BEGIN ATOMIC
+        SELECT c.metric, c.variant, c.amount, c.seconds
+        FROM (VALUES
+            ('coderd_prebuilds_reconciliation_duration_seconds', '', 1, extract(epoch FROM (pass).elapsed)),
+            ('coderd_prebuilds_reconciliation_actions_total', 'create', (pass).created, NULL),
+            ('coderd_prebuilds_reconciliation_actions_total', 'delete', (pass).deleted, NULL),
+            ('coderd_prebuilds_reconciliation_actions_total', 'cancel', (pass).canceled, NULL),
+            ('coderd_prebuilds_reconciliation_conflicts_total', '', (pass).conflicts, NULL),
+            ('coderd_prebuilds_reconciliation_errors_total', '', (pass).errors, NULL)
+        ) AS c (metric, variant, amount, seconds)
+        WHERE c.amount > 0;
+    END;
+COMMENT ON FUNCTION prebuilds.points_of_pass(prebuilds.reconcile_passes) IS
+    'What a pass adds to the metrics of the whole database; seconds to a histogram';
+
+CREATE FUNCTION prebuilds.bucket(seconds numeric, bounds numeric[]) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN coalesce(width_bucket(seconds, bounds) - (seconds = ANY (bounds))::integer, 0);
+COMMENT ON FUNCTION prebuilds.bucket(numeric, numeric[]) IS
+    'How many bounds of a histogram, in ascending order, are below a value; 0 for what is no histogram';
+
 CREATE VIEW prebuilds.unfolded_metrics AS
-SELECT u.source_id, u.template_id, u.preset_name, u.metric, u.variant,
-       (SELECT count(*)::integer FROM unnest(f.bounds) AS b WHERE b < u.seconds) AS bucket,
+SELECT u.template_id, u.preset_name, u.metric, u.variant, prebuilds.bucket(u.seconds, f.bounds) AS bucket,
        u.amount, coalesce(u.seconds, 0) AS seconds
 FROM (
-    SELECT e.id, s.template_id, s.preset_name,
-           CASE e.event_type WHEN 'claim_succeeded' THEN 'coderd_prebuilt_workspaces_claimed_total'
-                             WHEN 'claim_missed' THEN 'coderd_prebuilt_workspaces_claim_misses_total' END,
-           '', 1, NULL::numeric
+    SELECT c.template_id, c.preset_name, c.metric, '', 1, NULL::numeric
     FROM prebuilds.prebuild_events AS e
-    CROSS JOIN LATERAL prebuilds.series_of(e.preset_id) AS s
+    CROSS JOIN LATERAL prebuilds.counter_of(e.preset_id, e.event_type) AS c
     WHERE NOT e.folded
     UNION ALL
-    SELECT o.id, o.template_id, o.preset_name, o.metric, o.variant, 1, o.seconds
+    SELECT o.template_id, o.preset_name, o.metric, o.variant, 1, o.seconds
     FROM prebuilds.metric_observations AS o
     UNION ALL
-    SELECT r.id, NULL, '', c.metric, c.variant, c.amount, c.seconds
+    SELECT NULL, '', p.metric, p.variant, p.amount, p.seconds
     FROM prebuilds.reconcile_passes AS r
-    CROSS JOIN LATERAL (VALUES
-        ('coderd_prebuilds_reconciliation_duration_seconds', '', 1, extract(epoch FROM r.elapsed)),
-        ('coderd_prebuilds_reconciliation_actions_total', 'create', r.created, NULL),
-        ('coderd_prebuilds_reconciliation_actions_total', 'delete', r.deleted, NULL),
-        ('coderd_prebuilds_reconciliation_actions_total', 'cancel', r.canceled, NULL),
-        ('coderd_prebuilds_reconciliation_conflicts_total', '', r.conflicts, NULL),
-        ('coderd_prebuilds_reconciliation_errors_total', '', r.errors, NULL)
-    ) AS c (metric, variant, amount, seconds)
-    WHERE NOT r.folded AND c.amount > 0
-    UNION ALL
-    SELECT r.id, s.template_id, s.preset_name, 'coderd_prebuilt_workspaces_created_total', '', c.created, NULL
-    FROM prebuilds.reconcile_passes AS r
-    CROSS JOIN LATERAL jsonb_to_recordset(r.creates) AS c (preset_id uuid, created integer)
-    CROSS JOIN LATERAL prebuilds.series_of(c.preset_id) AS s
+    CROSS JOIN LATERAL prebuilds.points_of_pass(r) AS p
     WHERE NOT r.folded
-) AS u (source_id, template_id, preset_name, metric, variant, amount, seconds)
+    UNION ALL
+    SELECT c.template_id, c.preset_name, c.metric, '', n.created, NULL
+    FROM prebuilds.reconcile_passes AS r
+    CROSS JOIN LATERAL jsonb_to_recordset(r.creates) AS n (preset_id uuid, created integer)
+    CROSS JOIN LATERAL prebuilds.counter_of(n.preset_id, 'created') AS c
+    WHERE NOT r.folded
+) AS u (template_id, preset_name, metric, variant, amount, seconds)
 JOIN prebuilds.metric_families AS f ON f.metric = u.metric;
-COMMENT ON VIEW prebuilds.unfolded_metrics IS
-    'What has happened and is not in metric_totals yet, in its columns; source_id is the row that says so';
+COMMENT ON VIEW prebuilds.unfolded_metrics IS 'What has happened and is not in metric_totals yet, in its columns';
 
+-- A batch costs what is in it, however much waits and whatever the statistics say: it goes by the list of what is not
+-- folded once, to choose and to lock; from then on it goes by key, and adds up what it has marked or deleted itself.
 CREATE FUNCTION prebuilds.fold_metrics(max_rows integer DEFAULT 20000) RETURNS integer
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET enable_seqscan = off
-    SET jit = off
 AS $$
 DECLARE
-    -- Locked: who folds at the same time skips these rows, or finds them folded or gone when it gets to them.
-    events constant uuid[] := ARRAY(
-        SELECT e.id FROM prebuilds.prebuild_events AS e WHERE NOT e.folded
-        ORDER BY e.created_at LIMIT max_rows FOR UPDATE SKIP LOCKED);
-    observations constant uuid[] := ARRAY(
-        SELECT o.id FROM prebuilds.metric_observations AS o
-        ORDER BY o.id LIMIT max_rows FOR UPDATE SKIP LOCKED);
-    passes constant uuid[] := ARRAY(
-        SELECT r.id FROM prebuilds.reconcile_passes AS r WHERE NOT r.folded
-        ORDER BY r.created_at LIMIT max_rows FOR UPDATE SKIP LOCKED);
-    sources constant uuid[] := events || observations || passes;
+    folded integer;
 BEGIN
-    IF sources = '{}' THEN
-        RETURN 0;
-    END IF;
-    -- In order of the key: two of these must not wait for each other.
-    INSERT INTO prebuilds.metric_totals AS t (template_id, preset_name, metric, variant, bucket, amount, seconds)
-    SELECT u.template_id, u.preset_name, u.metric, u.variant, u.bucket, sum(u.amount), sum(u.seconds)
-    FROM prebuilds.unfolded_metrics AS u
-    WHERE u.source_id = ANY (sources)
-      AND (u.template_id IS NULL OR EXISTS (SELECT FROM prebuilds.templates AS k WHERE k.id = u.template_id))
-    GROUP BY u.template_id, u.preset_name, u.metric, u.variant, u.bucket
-    ORDER BY u.template_id, u.preset_name, u.metric, u.variant, u.bucket
-    ON CONFLICT ON CONSTRAINT metric_totals_key DO UPDATE
-    SET amount = t.amount + excluded.amount, seconds = t.seconds + excluded.seconds;
-    UPDATE prebuilds.prebuild_events AS e SET folded = true WHERE e.id = ANY (events);
-    DELETE FROM prebuilds.metric_observations AS o WHERE o.id = ANY (observations);
-    UPDATE prebuilds.reconcile_passes AS r SET folded = true WHERE r.id = ANY (passes);
-    RETURN cardinality(sources);
+    -- Locked: who folds at the same time skips these rows, or finds them folded or gone when it gets to them.
+    WITH event AS (
+        UPDATE prebuilds.prebuild_events AS e SET folded = true
+        WHERE e.id = ANY (ARRAY(
+            SELECT c.id FROM prebuilds.prebuild_events AS c WHERE NOT c.folded
+            ORDER BY c.created_at LIMIT max_rows FOR UPDATE SKIP LOCKED))
+        RETURNING e.preset_id, e.event_type
+    ), observation AS (
+        DELETE FROM prebuilds.metric_observations AS o
+        WHERE o.id = ANY (ARRAY(
+            SELECT c.id FROM prebuilds.metric_observations AS c
+            ORDER BY c.id LIMIT max_rows FOR UPDATE SKIP LOCKED))
+        RETURNING o.template_id, o.preset_name, o.metric, o.variant, o.seconds
+    ), pass AS (
+        UPDATE prebuilds.reconcile_passes AS r SET folded = true
+        WHERE r.id = ANY (ARRAY(
+            SELECT c.id FROM prebuilds.reconcile_passes AS c WHERE NOT c.folded
+            ORDER BY c.created_at LIMIT max_rows FOR UPDATE SKIP LOCKED))
+        RETURNING r AS pass
+    ), occurrence (preset_id, occurrence, amount) AS (
+        SELECT event.preset_id, event.event_type, count(*) FROM event GROUP BY 1, 2
+        UNION ALL
+        SELECT n.preset_id, 'created', sum(n.created)
+        FROM pass CROSS JOIN LATERAL jsonb_to_recordset((pass.pass).creates) AS n (preset_id uuid, created integer)
+        GROUP BY 1
+    ), point (template_id, preset_name, metric, variant, amount, seconds) AS (
+        SELECT c.template_id, c.preset_name, c.metric, '', o.amount, NULL
+        FROM occurrence AS o CROSS JOIN LATERAL prebuilds.counter_of(o.preset_id, o.occurrence) AS c
+        UNION ALL
+        SELECT o.template_id, o.preset_name, o.metric, o.variant, 1, o.seconds FROM observation AS o
+        UNION ALL
+        SELECT NULL, '', p.metric, p.variant, p.amount, p.seconds
+        FROM pass CROSS JOIN LATERAL prebuilds.points_of_pass(pass.pass) AS p
+    ), added AS (
+        -- In order of the key: two of these must not wait for each other.
+        INSERT INTO prebuilds.metric_totals AS t (template_id, preset_name, metric, variant, bucket, amount, seconds)
+        SELECT s.* FROM (
+            SELECT p.template_id, p.preset_name, p.metric, p.variant, prebuilds.bucket(p.seconds, f.bounds) AS bucket,
+                   sum(p.amount), coalesce(sum(p.seconds), 0)
+            FROM point AS p JOIN prebuilds.metric_families AS f ON f.metric = p.metric
+            GROUP BY 1, 2, 3, 4, 5
+        ) AS s
+        WHERE s.template_id IS NULL OR (SELECT true FROM prebuilds.templates AS k WHERE k.id = s.template_id)
+        ORDER BY s.template_id, s.preset_name, s.metric, s.variant, s.bucket
+        ON CONFLICT ON CONSTRAINT metric_totals_key DO UPDATE
+        SET amount = t.amount + excluded.amount, seconds = t.seconds + excluded.seconds
+    )
+    SELECT (SELECT count(*) FROM event) + (SELECT count(*) FROM observation) + (SELECT count(*) FROM pass) INTO folded;
+    RETURN folded;
 END
 $$;
 COMMENT ON FUNCTION prebuilds.fold_metrics(integer) IS
@@ -332,8 +381,6 @@ COMMENT ON FUNCTION @extschema@.prebuilds_metrics() IS
 CREATE FUNCTION prebuilds.prune_history(now timestamptz, max_rows integer) RETURNS integer
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET enable_seqscan = off
-    SET jit = off
 AS $$
 DECLARE
     retention constant interval := prebuilds.setting('history_retention');
@@ -342,16 +389,12 @@ DECLARE
     -- Failures that backoff still looks at are not history.
     oldest_failure constant timestamptz :=
         least(oldest, now - prebuilds.setting('reconciliation_backoff_lookback')::interval);
-    -- A client that claims in a loop from an empty pool could fill the disk with its misses.
-    oldest_miss constant timestamptz := greatest(oldest, (
-        SELECT e.created_at FROM prebuilds.prebuild_events AS e WHERE e.folded AND e.event_type = 'claim_missed'
-        ORDER BY e.created_at DESC OFFSET 9999 LIMIT 1));
     pruned integer;
     most integer;
 BEGIN
     DELETE FROM prebuilds.prebuild_events AS e WHERE e.id = ANY (ARRAY(
         SELECT c.id FROM prebuilds.prebuild_events AS c
-        WHERE c.folded AND c.event_type = 'claim_missed' AND c.created_at < oldest_miss
+        WHERE c.folded AND c.event_type = 'claim_missed' AND c.created_at < oldest
         ORDER BY c.created_at LIMIT max_rows));
     GET DIAGNOSTICS most = ROW_COUNT;
 
@@ -383,39 +426,65 @@ BEGIN
     GET DIAGNOSTICS pruned = ROW_COUNT;
     most := greatest(most, pruned);
 
-    -- Lines are written in order of time, nearly, so the old ones have the lowest ids.
+    -- Lines are written in order of time, nearly, so the old ones are among those with the lowest ids.
     DELETE FROM prebuilds.provisioner_job_logs AS l WHERE l.id = ANY (ARRAY(
         SELECT c.id
         FROM (SELECT first.id, first.created_at FROM prebuilds.provisioner_job_logs AS first
-              ORDER BY first.id LIMIT max_rows) AS c
-        WHERE c.created_at < oldest));
+              ORDER BY first.id LIMIT greatest(max_rows, 1000)) AS c
+        WHERE c.created_at < oldest LIMIT max_rows));
     GET DIAGNOSTICS pruned = ROW_COUNT;
     RETURN greatest(most, pruned);
 END
 $$;
 COMMENT ON FUNCTION prebuilds.prune_history(timestamptz, integer) IS
     'Deletes what prebuilds.history_retention no longer keeps, up to max_rows rows of each kind: folded events and '
-    'passes, delivered notifications, failures, log lines; and, whatever the setting, all but the newest 10,000 misses. '
-    'Returns how many rows went of the kind of which most went';
+    'passes, delivered notifications, failures, log lines. Returns how many rows went of the kind of which most went';
 
-CREATE FUNCTION prebuilds.keep_house(now timestamptz DEFAULT clock_timestamp(), max_rows integer DEFAULT 20000)
+-- A client that claims in a loop from an empty pool could fill the disk with its misses.
+CREATE FUNCTION prebuilds.prune_misses(max_rows integer) RETURNS integer
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    pruned integer;
+BEGIN
+    DELETE FROM prebuilds.prebuild_events AS e WHERE e.id = ANY (ARRAY(
+        SELECT c.id FROM prebuilds.prebuild_events AS c
+        WHERE c.folded AND c.event_type = 'claim_missed' AND c.created_at < (
+            SELECT k.created_at FROM prebuilds.prebuild_events AS k WHERE k.folded AND k.event_type = 'claim_missed'
+            ORDER BY k.created_at DESC OFFSET 9999 LIMIT 1)
+        ORDER BY c.created_at LIMIT max_rows));
+    GET DIAGNOSTICS pruned = ROW_COUNT;
+    RETURN pruned;
+END
+$$;
+COMMENT ON FUNCTION prebuilds.prune_misses(integer) IS
+    'Deletes folded misses, up to max_rows, but never the newest 10,000, which it walks over each time. Returns how many';
+
+CREATE FUNCTION prebuilds.keep_house(now timestamptz DEFAULT clock_timestamp(), max_rows integer DEFAULT 200000)
     RETURNS boolean
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     folded integer;
+    pruned integer;
 BEGIN
     -- A restore or a copy stays as it came until somebody says that it is to live.
     IF prebuilds.held() THEN
         RETURN false;
     END IF;
-    PERFORM prebuilds.merge_job_queues();
     folded := prebuilds.fold_metrics(max_rows);
-    RETURN prebuilds.prune_history(now, max_rows) >= max_rows OR folded >= max_rows;
+    pruned := prebuilds.prune_history(now, max_rows);
+    IF folded >= max_rows OR pruned >= max_rows THEN
+        RETURN true;
+    END IF;
+    -- In the last batch alone: these two read what they leave as it is.
+    PERFORM prebuilds.merge_job_queues();
+    RETURN prebuilds.prune_misses(max_rows) >= max_rows;
 END
 $$;
 COMMENT ON FUNCTION prebuilds.keep_house(timestamptz, integer) IS
-    'Brings metric_totals up to date and deletes history that is not to be kept, in one batch; true = call it again, '
-    'there is more; and merges the rows of queues. The worker does it every minute. Nothing happens while the database is '
-    'held';
+    'Brings metric_totals up to date and deletes history that is not to be kept, all but the newest 10,000 misses '
+    'included, up to max_rows rows of each kind; true = call it again, there is more. Once there is no more, merges the '
+    'rows of queues. The worker does it every minute, in small batches. Nothing happens while the database is held';

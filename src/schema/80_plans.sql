@@ -14,7 +14,12 @@ BEGIN
          WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
            AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
            AND d.deptype = 'e'
-           AND p.prosecdef
+           -- What clients call, and the worker's housekeeping.
+           AND (p.prosecdef OR p.oid IN ('prebuilds.reap_jobs(pg_catalog.timestamptz)'::pg_catalog.regprocedure,
+                                         'prebuilds.keep_house(pg_catalog.timestamptz, integer)'::pg_catalog.regprocedure,
+                                         'prebuilds.fold_metrics(integer)'::pg_catalog.regprocedure,
+                                         'prebuilds.prune_history(pg_catalog.timestamptz, integer)'::pg_catalog.regprocedure,
+                                         'prebuilds.prune_misses(integer)'::pg_catalog.regprocedure))
     LOOP
         EXECUTE pg_catalog.format('ALTER FUNCTION %s SET enable_seqscan = off', name);
         EXECUTE pg_catalog.format('ALTER FUNCTION %s SET jit = off', name);
