@@ -1,27 +1,19 @@
 // The entries of lists, read by index, and what the marks hide of them.
+#include "marks/lists.hpp"
 #include "marks/marks.hpp"
-#include "pg/probe.hpp"
 
 namespace prebuilds::marks {
 
-namespace {
-
-constexpr pg::ListIndex claimable("live_prebuilds", "live_prebuilds_claim_idx", "workspace_id");
-constexpr pg::ListIndex live("live_prebuilds", "live_prebuilds_pool_idx", "workspace_id");
-constexpr pg::ListIndex pending("provisioner_jobs", "provisioner_jobs_pending_idx", "id");
-
-}  // namespace
-
 std::optional<core::Place> first_entry(const List &list, const core::Place &from) {
   switch (list.kind) {
-    case List::Kind::pool: return claimable.first(list.key, from);
-    case List::Kind::prebuilds: return live.first(list.key, from);
+    case List::Kind::pool: return claimable_prebuilds.first(list.key, from);
+    case List::Kind::prebuilds: return live_prebuilds.first(list.key, from);
     case List::Kind::people_queue:
     case List::Kind::prebuilds_queue: break;
   }
   std::int64_t queue_key = 0;
   std::memcpy(&queue_key, list.key.bytes.data(), sizeof(queue_key));
-  return pending.first(queue_key, list.kind == List::Kind::prebuilds_queue, from);
+  return pending_jobs.first(queue_key, list.kind == List::Kind::prebuilds_queue, from);
 }
 
 // Beside an old snapshot this walks over all that has left the lists: the sweep does it, so that nobody else

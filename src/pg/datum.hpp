@@ -83,6 +83,11 @@ inline AttrNumber column_number(TupleDesc row, const char *name) {
   throw SqlError(ERRCODE_UNDEFINED_COLUMN, std::string("column \"") + name + "\" does not exist");
 }
 
+// The value of an enum type with this label; invalid if there is none. Only inside of call().
+inline Oid enum_value(Oid type, const char *label) {
+  return GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid, ObjectIdGetDatum(type), CStringGetDatum(label));
+}
+
 // From PostgreSQL's strong source.
 void fill_random(std::span<std::uint8_t> bytes);
 

@@ -4,6 +4,15 @@
 
 namespace prebuilds::pg {
 
+namespace {
+
+SqlError unexpected(TM_Result result) {
+  return {ERRCODE_INTERNAL_ERROR,
+          "unexpected result " + std::to_string(static_cast<int>(result)) + " of a row lock"};
+}
+
+}  // namespace
+
 Oid relation_oid(const char *name) {
   const Oid oid =
       call([&] { return get_relname_relid(name, get_namespace_oid("prebuilds", /* missing_ok = */ false)); });
@@ -17,16 +26,35 @@ IndexScanDesc IndexScan::begin(int key_count) {
   return index_beginscan_compat(table_, index_, GetActiveSnapshot(), key_count);
 }
 
-bool IndexScan::lock_for_update() {
+TM_Result IndexScan::lock(LockWaitPolicy wait, int flags) {
   ItemPointerData at = slot_->tts_tid;
   TM_FailureData failure;
-  const TM_Result locked = table_tuple_lock(
-      table_, &at, GetActiveSnapshot(), slot_, GetCurrentCommandId(true), LockTupleExclusive, LockWaitBlock,
-      TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS | TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
-  if (locked != TM_Ok && locked != TM_Deleted)
-    throw SqlError(ERRCODE_INTERNAL_ERROR,
-                   "unexpected result " + std::to_string(static_cast<int>(locked)) + " of a row lock");
+  return table_tuple_lock(table_, &at, GetActiveSnapshot(), slot_, GetCurrentCommandId(true),
+                          LockTupleExclusive, wait, TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS | flags,
+                          &failure);
+}
+
+bool IndexScan::lock_for_update() {
+  const TM_Result locked = lock(LockWaitBlock, TUPLE_LOCK_FLAG_FIND_LAST_VERSION);
+  if (locked != TM_Ok && locked != TM_Deleted) throw unexpected(locked);
   return locked == TM_Ok;
+}
+
+RowLock IndexScan::lock_like_select(LockWaitPolicy wait) {
+  const bool old_snapshot = IsolationUsesXactSnapshot();
+  const TM_Result locked = lock(wait, old_snapshot ? 0 : TUPLE_LOCK_FLAG_FIND_LAST_VERSION);
+  switch (locked) {
+    case TM_Ok: return RowLock::taken;
+    case TM_WouldBlock: return RowLock::others;
+    case TM_SelfModified: return RowLock::gone;  // by the statement that calls us
+    case TM_Updated:
+    case TM_Deleted:
+      if (!old_snapshot || wait == LockWaitSkip) return RowLock::gone;
+      throw SqlError(ERRCODE_T_R_SERIALIZATION_FAILURE,
+                     locked == TM_Updated ? "could not serialize access due to concurrent update"
+                                          : "could not serialize access due to concurrent delete");
+    default: throw unexpected(locked);
+  }
 }
 
 }  // namespace prebuilds::pg

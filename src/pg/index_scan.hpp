@@ -9,10 +9,7 @@ namespace prebuilds::pg {
 // The relation of this name within schema prebuilds; an error if there is none.
 Oid relation_oid(const char *name);
 
-// The value of an enum type with this label; invalid if there is none. Only inside of call().
-inline Oid enum_value(Oid type, const char *label) {
-  return GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid, ObjectIdGetDatum(type), CStringGetDatum(label));
-}
+enum class RowLock { taken, others, gone };  // ours; somebody else's; there is no such row any more
 
 // A table, opened with one of its indexes for any number of scans under the active snapshot, one after the
 // other. There is no destructor: an error leaves everything to the transaction's abort.
@@ -52,6 +49,8 @@ class IndexScan {
     return slot_getattr(slot_, column, &null);
   }
 
+  // The whole row as a value of the table's type, in palloc'd memory.
+  Datum copy() { return ExecFetchSlotHeapTupleDatum(slot_); }
   // The whole row; valid until the next one is looked for.
   Row row() {
     slot_getallattrs(slot_);
@@ -61,6 +60,10 @@ class IndexScan {
   // Locks the row that next() found against all changes, after a wait for whoever is changing it, and goes
   // over to its latest version, whatever the snapshot. False: it has been deleted. Needs RowShareLock.
   bool lock_for_update();
+  // The same as SELECT … FOR UPDATE does it, so in REPEATABLE READ and above not if the row has changed since
+  // the snapshot: error 40001. With LockWaitSkip nobody waits, and such a row is gone. A row that was changed
+  // before the lock may be another one than was looked for.
+  RowLock lock_like_select(LockWaitPolicy wait);
   // Deletes a locked row, which stays visible until the next command. Triggers do not fire. Needs
   // RowExclusiveLock.
   void remove() { simple_table_tuple_delete(table_, &slot_->tts_tid, GetActiveSnapshot()); }
@@ -74,6 +77,7 @@ class IndexScan {
 
  private:
   IndexScanDesc begin(int key_count);
+  TM_Result lock(LockWaitPolicy wait, int flags);
 
   Relation table_;
   Relation index_;

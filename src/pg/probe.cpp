@@ -1,7 +1,5 @@
 #include "pg/probe.hpp"
 
-#include "pg/index_scan.hpp"
-
 namespace prebuilds::pg {
 
 namespace {
@@ -11,11 +9,12 @@ struct FoundUuid {
   pg_uuid_t value{};
 };
 
-struct FoundPlace {
-  bool found = false;
-  TimestampTz created_at = 0;
-  pg_uuid_t id{};
-};
+std::optional<core::Place> first_of(ListScan &list, const core::Place &from) {
+  list.start(from);
+  const std::optional<core::Place> first = list.next();
+  list.end();
+  return first;
+}
 
 }  // namespace
 
@@ -47,54 +46,57 @@ std::optional<core::Uuid> UniqueIndex::find(RegProcedure equals, Datum key) cons
 }
 
 std::optional<core::Place> ListIndex::first(const core::Uuid &key, const core::Place &from) const {
-  std::array<ScanKeyData, 2> keys;
-  call(
-      [&] { ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_UUID_EQ, PointerGetDatum(key.bytes.data())); });
-  return first(keys, from);
+  return call([&] {
+    ListScan list(*this, key);
+    return first_of(list, from);
+  });
 }
 
 std::optional<core::Place> ListIndex::first(std::int64_t key, int second_key, const core::Place &from) const {
-  std::array<ScanKeyData, 3> keys;
-  call([&] {
-    ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(key));
-    ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(second_key));
+  return call([&] {
+    ListScan list(*this, key, second_key);
+    return first_of(list, from);
   });
-  return first(keys, from);
 }
 
-// `keys`: what makes the list, and room for one more.
-std::optional<core::Place> ListIndex::first(std::span<ScanKeyData> keys, const core::Place &from) const {
-  const Oid table = relation_oid(table_);
-  const FoundPlace found = call([&] {
-    // (created_at, id) >= from, as the executor passes a comparison of rows to an index.
-    const auto created_at = static_cast<AttrNumber>(keys.size());
-    const auto id = static_cast<AttrNumber>(created_at + 1);
-    ScanKeyData row[2];
-    ScanKeyEntryInitialize(&row[0], SK_ROW_MEMBER, created_at, BTGreaterEqualStrategyNumber, TIMESTAMPTZOID,
-                           InvalidOid, F_TIMESTAMPTZ_CMP,
-                           TimestampTzGetDatum(to_timestamptz(from.created_at)));
-    ScanKeyEntryInitialize(&row[1], SK_ROW_MEMBER | SK_ROW_END, id, BTGreaterEqualStrategyNumber, UUIDOID,
-                           InvalidOid, F_UUID_CMP, PointerGetDatum(from.id.bytes.data()));
-    ScanKeyData &bound = keys.back();
-    bound = {};
-    bound.sk_flags = SK_ROW_HEADER;
-    bound.sk_attno = created_at;
-    bound.sk_strategy = BTGreaterEqualStrategyNumber;
-    bound.sk_argument = PointerGetDatum(row);
+ListScan::ListScan(const ListIndex &index, int key_count, LOCKMODE lock)
+    : scan_(relation_oid(index.table_), index.index_, key_count + 1, lock),
+      created_at_(scan_.column("created_at")),
+      id_(scan_.column(index.id_)),
+      key_count_(key_count) {}
 
-    IndexScan scan(table, index_, static_cast<int>(keys.size()));
-    scan.start(keys.data());
-    FoundPlace result;
-    if (scan.next()) {
-      result.created_at = DatumGetTimestampTz(scan.value(scan.column("created_at")));
-      result.id = *DatumGetUUIDP(scan.value(scan.column(id_)));
-      result.found = true;
-    }
-    scan.end();
-    return result;
-  });
-  if (!found.found) return std::nullopt;
-  return core::Place{to_instant(found.created_at), to_uuid(UUIDPGetDatum(&found.id))};
+ListScan::ListScan(const ListIndex &index, const core::Uuid &key, LOCKMODE lock) : ListScan(index, 1, lock) {
+  key_ = key;
+  ScanKeyInit(&keys_[0], 1, BTEqualStrategyNumber, F_UUID_EQ, PointerGetDatum(key_.bytes.data()));
+}
+
+ListScan::ListScan(const ListIndex &index, std::int64_t key, int second_key, LOCKMODE lock)
+    : ListScan(index, 2, lock) {
+  ScanKeyInit(&keys_[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(key));
+  ScanKeyInit(&keys_[1], 2, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(second_key));
+}
+
+void ListScan::start(const core::Place &from) {
+  // (created_at, id) >= from, as the executor passes a comparison of rows to an index.
+  const auto first_column = static_cast<AttrNumber>(key_count_ + 1);
+  from_id_ = from.id;
+  ScanKeyEntryInitialize(&from_[0], SK_ROW_MEMBER, first_column, BTGreaterEqualStrategyNumber, TIMESTAMPTZOID,
+                         InvalidOid, F_TIMESTAMPTZ_CMP, TimestampTzGetDatum(to_timestamptz(from.created_at)));
+  ScanKeyEntryInitialize(&from_[1], SK_ROW_MEMBER | SK_ROW_END, static_cast<AttrNumber>(first_column + 1),
+                         BTGreaterEqualStrategyNumber, UUIDOID, InvalidOid, F_UUID_CMP,
+                         PointerGetDatum(from_id_.bytes.data()));
+  ScanKeyData &bound = keys_[static_cast<std::size_t>(key_count_)];
+  bound = {};
+  bound.sk_flags = SK_ROW_HEADER;
+  bound.sk_attno = first_column;
+  bound.sk_strategy = BTGreaterEqualStrategyNumber;
+  bound.sk_argument = PointerGetDatum(from_.data());
+  scan_.start(keys_.data());
+}
+
+std::optional<core::Place> ListScan::next() {
+  if (!scan_.next()) return std::nullopt;
+  return core::Place{to_instant(DatumGetTimestampTz(scan_.value(created_at_))), to_uuid(scan_.value(id_))};
 }
 
 }  // namespace prebuilds::pg

@@ -1,9 +1,9 @@
-// Single rows by an index, read without SPI in about a microsecond: for triggers that must tell whether a row concerns
-// us at all, and for lists of which many have to be looked at.
+// Single rows by an index, read without SPI in about a microsecond: for triggers that must tell whether a row
+// concerns us at all, and for lists of which many have to be looked at.
 #pragma once
 
 #include "core/low_water_mark.hpp"
-#include "pg/datum.hpp"
+#include "pg/index_scan.hpp"
 
 namespace prebuilds::pg {
 
@@ -38,11 +38,39 @@ class ListIndex {
   std::optional<core::Place> first(std::int64_t key, int second_key, const core::Place &from) const;
 
  private:
-  std::optional<core::Place> first(std::span<ScanKeyData> list, const core::Place &from) const;
+  friend class ListScan;
 
   const char *table_;
   const char *index_;
   const char *id_;
 };
+
+// The rows of a list under the active snapshot, oldest first. Only inside of call().
+class ListScan {
+ public:
+  ListScan(const ListIndex &index, const core::Uuid &key, LOCKMODE lock = AccessShareLock);
+  ListScan(const ListIndex &index, std::int64_t key, int second_key, LOCKMODE lock = AccessShareLock);
+  ListScan(const ListScan &) = delete;  // keys point into it
+  ListScan &operator=(const ListScan &) = delete;
+
+  void start(const core::Place &from);
+  // The place of the next row; none at the end of the list.
+  std::optional<core::Place> next();
+  IndexScan &row() { return scan_; }
+  void end() { scan_.end(); }
+
+ private:
+  ListScan(const ListIndex &index, int key_count, LOCKMODE lock);
+
+  IndexScan scan_;
+  AttrNumber created_at_;
+  AttrNumber id_;
+  int key_count_;  // of the list
+  core::Uuid key_{};
+  core::Uuid from_id_{};
+  std::array<ScanKeyData, 3> keys_{};  // the last one: (created_at, id) >= from
+  std::array<ScanKeyData, 2> from_{};
+};
+static_assert(std::is_trivially_destructible_v<ListScan>);
 
 }  // namespace prebuilds::pg

@@ -143,8 +143,8 @@ COMMENT ON FUNCTION @extschema@.prebuilds_match_preset(uuid, jsonb) IS
 -- Claims -----------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION prebuilds.insert_build(
-    workspace_id uuid, organization_id uuid, template_version_id uuid, build_number integer,
-    transition prebuilds.workspace_transition, initiator_id uuid, owner_id uuid, preset_id uuid, stage text,
+    workspace_id uuid, organization_id uuid, template_version_id uuid, provisioner text, tags jsonb,
+    build_number integer, transition prebuilds.workspace_transition, initiator_id uuid, preset_id uuid, stage text,
     previous_build_id uuid, parameters jsonb, now timestamptz)
     RETURNS uuid
     LANGUAGE plpgsql VOLATILE
@@ -157,11 +157,8 @@ DECLARE
 BEGIN
     INSERT INTO prebuilds.provisioner_jobs
         (id, created_at, updated_at, organization_id, initiator_id, provisioner, input, tags)
-    SELECT new_job_id, now, now, organization_id, initiator_id,
-           (SELECT t.provisioner FROM prebuilds.templates AS t WHERE t.id = v.template_id),
-           jsonb_build_object('workspace_build_id', new_build_id, 'prebuilt_workspace_stage', stage),
-           prebuilds.normalized_tags(v.tags, owner_id::text)
-    FROM prebuilds.template_versions AS v WHERE v.id = template_version_id;
+    VALUES (new_job_id, now, now, organization_id, initiator_id, provisioner,
+            jsonb_build_object('workspace_build_id', new_build_id, 'prebuilt_workspace_stage', stage), tags);
     INSERT INTO prebuilds.workspace_builds
         (id, created_at, updated_at, workspace_id, template_version_id, build_number, transition, initiator_id, job_id,
          template_version_preset_id, provisioner_state)
@@ -180,10 +177,11 @@ BEGIN
     RETURN new_job_id;
 END
 $$;
-COMMENT ON FUNCTION prebuilds.insert_build(uuid, uuid, uuid, integer, prebuilds.workspace_transition, uuid, uuid, uuid,
-                                           text, uuid, jsonb, timestamptz) IS
+COMMENT ON FUNCTION prebuilds.insert_build(uuid, uuid, uuid, text, jsonb, integer, prebuilds.workspace_transition, uuid,
+                                           uuid, text, uuid, jsonb, timestamptz) IS
     'Writes a build, its pending job and its parameters (NULL = those of the previous build), and returns the job. The '
-    'provisioner state of the previous build goes on; owner_id is who a version of scope user looks for a daemon of';
+    'provisioner state of the previous build goes on. provisioner is the template''s; tags are the version''s, normalised '
+    'for the workspace''s owner';
 
 CREATE FUNCTION prebuilds.refuse_owner(owner_id uuid) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -244,68 +242,50 @@ CREATE FUNCTION prebuilds.claim(
 AS $$
 #variable_conflict use_variable
 DECLARE
+    prebuild prebuilds.live_prebuilds;
+    oldest timestamptz := '-infinity';
+    passed_over uuid[] := '{}';
     preset record;
-    template record;
     active boolean;
-    head prebuilds.pool_head;
-    candidate record;
-    tried uuid[] := '{}';
 BEGIN
-    -- One row, by keys: LIMIT and sub-selects leave the planner no join that it could turn into a scan.
-    SELECT p.template_version_id, p.desired_instances, v.template_id, v.organization_id,
-           (SELECT t.active_version_id = p.template_version_id AND NOT t.deleted AND t.deprecated = ''
-            FROM prebuilds.templates AS t WHERE t.id = v.template_id) AS active,
-           prebuilds.oldest_unexpired(p.last_invalidated_at, p.invalidate_after_secs, now) AS oldest,
-           EXISTS (SELECT FROM prebuilds.users AS u WHERE u.id = owner_id AND NOT u.deleted) AS owner_exists
-    INTO preset
-    FROM prebuilds.template_version_presets AS p
-    CROSS JOIN LATERAL (SELECT f.template_id, f.organization_id FROM prebuilds.template_versions AS f
-                        WHERE f.id = p.template_version_id LIMIT 1) AS v
-    WHERE p.id = preset_id;
-    IF NOT FOUND THEN
-        PERFORM prebuilds.refuse_unknown('preset', preset_id);
-    ELSIF NOT preset.owner_exists THEN
-        PERFORM prebuilds.refuse_unknown('user', owner_id);
-    ELSIF NOT prebuilds.setting('enabled')::boolean THEN
-        RAISE EXCEPTION 'prebuilds are disabled'
-            USING ERRCODE = '0A000', HINT = 'Set prebuilds.enabled to on, or call prebuilds_create_workspace().';
-    END IF;
-    active := preset.active AND NOT prebuilds.deleted_meanwhile(preset.template_id);
-    WHILE active AND workspace_id IS NULL LOOP
-        -- Nothing to claim comes before the head: one bound, so that the dead rows there are not walked over.
-        head := prebuilds.find_pool_head(preset_id, preset.oldest);
-        EXIT WHEN head IS NULL;
-        -- The row that is locked carries what makes it claimable, so that PostgreSQL checks it again once it is locked.
-        SELECT l.workspace_id, l.build_id, l.build_number INTO candidate
-        FROM prebuilds.live_prebuilds AS l
-        WHERE l.preset_id = preset_id
-          AND l.transition = 'start' AND l.job_status = 'succeeded' AND l.ready
-          AND (l.created_at, l.workspace_id) >= (head.created_at, head.id) AND l.workspace_id <> ALL (tried)
-        ORDER BY l.created_at, l.workspace_id
-        LIMIT 1 FOR UPDATE SKIP LOCKED;
-        EXIT WHEN NOT FOUND;
-        tried := tried || candidate.workspace_id;
-        -- FOR UPDATE also excludes an uncommitted build of somebody else, who holds its foreign key's lock.
-        SELECT w.id INTO workspace_id FROM prebuilds.workspaces AS w
-        WHERE w.id = candidate.workspace_id AND w.owner_id = prebuilds.system_user_id() AND NOT w.deleted
-        FOR UPDATE SKIP LOCKED;
-        CONTINUE WHEN NOT FOUND;
-
-        -- A second look at the template, now that no deletion or promotion can go unseen any more. An earlier build may
-        -- have been reopened: the latest one, which the read model shows, is not all that counts.
-        SELECT t.default_ttl,
+    -- First the lock, then the look: no deletion or promotion of the template can go unseen any more.
+    LOOP
+        prebuild := prebuilds.lock_oldest_prebuild(preset_id, oldest, passed_over);
+        -- One row, by keys: LIMIT and sub-selects leave the planner no join that it could turn into a scan. An earlier
+        -- build may have been reopened: the latest one, which the read model shows, is not all that counts.
+        SELECT p.template_version_id, p.desired_instances, v.template_id, v.organization_id, v.tags,
+               t.provisioner, t.default_ttl,
+               t.active_version_id IS NOT DISTINCT FROM p.template_version_id AND NOT t.deleted AND t.deprecated = ''
+                   AS active,
+               prebuilds.oldest_unexpired(p.last_invalidated_at, p.invalidate_after_secs, now) AS oldest,
                EXISTS (SELECT FROM prebuilds.workspace_builds AS b
-                       WHERE b.workspace_id = workspace_id AND b.open) AS at_work,
+                       WHERE b.workspace_id = prebuild.workspace_id AND b.open) AS at_work,
                EXISTS (SELECT FROM prebuilds.workspaces AS w
-                       WHERE w.owner_id = owner_id AND lower(w.name) = lower(name) AND NOT w.deleted) AS name_taken
-        INTO template
-        FROM prebuilds.templates AS t
-        WHERE t.id = preset.template_id AND t.active_version_id = preset.template_version_id
-          AND NOT t.deleted AND t.deprecated = '';
-        active := FOUND AND NOT prebuilds.deleted_meanwhile(preset.template_id);
-        IF NOT active OR template.at_work THEN
-            workspace_id := NULL;
+                       WHERE w.owner_id = owner_id AND lower(w.name) = lower(name) AND NOT w.deleted) AS name_taken,
+               EXISTS (SELECT FROM prebuilds.users AS u WHERE u.id = owner_id AND NOT u.deleted) AS owner_exists
+        INTO preset
+        FROM prebuilds.template_version_presets AS p
+        CROSS JOIN LATERAL (SELECT f.template_id, f.organization_id, f.tags FROM prebuilds.template_versions AS f
+                            WHERE f.id = p.template_version_id LIMIT 1) AS v
+        CROSS JOIN LATERAL (SELECT f.active_version_id, f.deleted, f.deprecated, f.provisioner, f.default_ttl
+                            FROM prebuilds.templates AS f WHERE f.id = v.template_id LIMIT 1) AS t
+        WHERE p.id = preset_id;
+        IF NOT FOUND THEN
+            PERFORM prebuilds.refuse_unknown('preset', preset_id);
+        ELSIF NOT preset.owner_exists THEN
+            PERFORM prebuilds.refuse_unknown('user', owner_id);
+        ELSIF NOT prebuilds.setting('enabled')::boolean THEN
+            RAISE EXCEPTION 'prebuilds are disabled'
+                USING ERRCODE = '0A000', HINT = 'Set prebuilds.enabled to on, or call prebuilds_create_workspace().';
         END IF;
+        active := preset.active AND NOT prebuilds.deleted_meanwhile(preset.template_id);
+        EXIT WHEN prebuild.workspace_id IS NULL OR NOT active;
+        IF prebuild.created_at >= preset.oldest AND NOT preset.at_work THEN
+            workspace_id := prebuild.workspace_id;
+            EXIT;
+        END IF;
+        oldest := preset.oldest;
+        passed_over := passed_over || prebuild.workspace_id;
     END LOOP;
 
     IF workspace_id IS NULL THEN
@@ -314,19 +294,20 @@ BEGIN
             VALUES (prebuilds.uuid_v7(now), now, preset_id, 'claim_missed');
         END IF;
         RETURN;
-    ELSIF template.name_taken THEN
+    ELSIF preset.name_taken THEN
         PERFORM prebuilds.refuse_taken_name(owner_id, name);
     END IF;
 
     UPDATE prebuilds.workspaces AS w
     SET owner_id = owner_id, name = name, updated_at = now, last_used_at = now,
         autostart_schedule = autostart_schedule, next_start_at = next_start_at,
-        ttl = nullif(coalesce(ttl, template.default_ttl), 0), dormant_at = NULL, deleting_at = NULL
+        ttl = nullif(coalesce(ttl, preset.default_ttl), 0), dormant_at = NULL, deleting_at = NULL
     WHERE w.id = workspace_id;
     IF build THEN
         job_id := prebuilds.insert_build(workspace_id, preset.organization_id, preset.template_version_id,
-                                         candidate.build_number + 1, 'start', owner_id, owner_id, preset_id, 'claim',
-                                         candidate.build_id, parameters, now);
+                                         preset.provisioner, prebuilds.normalized_tags(preset.tags, owner_id::text),
+                                         prebuild.build_number + 1, 'start', owner_id, preset_id, 'claim',
+                                         prebuild.build_id, parameters, now);
     END IF;
     INSERT INTO prebuilds.prebuild_events (id, created_at, preset_id, event_type)
     VALUES (prebuilds.uuid_v7(now), now, preset_id, 'claim_succeeded');
@@ -423,7 +404,7 @@ DECLARE
     given jsonb;
     template record;
     preset_version_id uuid;
-    version_template_id uuid;
+    version record;
     build_values jsonb;
 BEGIN
     IF template_id IS NULL THEN
@@ -441,7 +422,7 @@ BEGIN
     END IF;
 
     -- The lock keeps a deletion of the template out until this workspace is there for it to see.
-    SELECT t.organization_id, t.active_version_id, t.deleted, t.default_ttl INTO template
+    SELECT t.organization_id, t.active_version_id, t.deleted, t.default_ttl, t.provisioner INTO template
     FROM prebuilds.templates AS t WHERE t.id = template_id FOR KEY SHARE;
     IF NOT FOUND THEN
         PERFORM prebuilds.refuse_unknown('template', template_id);
@@ -461,11 +442,11 @@ BEGIN
         RAISE EXCEPTION 'template % has no active version', template_id
             USING ERRCODE = '55000', HINT = 'Promote a version first, or pass template_version_id.';
     END IF;
-    SELECT v.template_id INTO version_template_id
+    SELECT v.template_id, v.tags INTO version
     FROM prebuilds.template_versions AS v WHERE v.id = template_version_id;
     IF NOT FOUND THEN
         PERFORM prebuilds.refuse_unknown('template version', template_version_id);
-    ELSIF version_template_id <> template_id THEN
+    ELSIF version.template_id <> template_id THEN
         RAISE EXCEPTION 'template version % is not one of template %', template_version_id, template_id
             USING ERRCODE = '22023', HINT = 'Pass a version and a preset of that template.';
     ELSIF preset_version_id <> template_version_id THEN
@@ -492,8 +473,9 @@ BEGIN
              next_start_at, last_used_at)
         VALUES (workspace_id, now, now, owner_id, template.organization_id, template_id, name, autostart_schedule,
                 nullif(coalesce(nanoseconds, template.default_ttl), 0), next_start_at, now);
-        job_id := prebuilds.insert_build(workspace_id, template.organization_id, template_version_id, 1, 'start',
-                                         owner_id, owner_id, preset_id, 'none', NULL, build_values, now);
+        job_id := prebuilds.insert_build(workspace_id, template.organization_id, template_version_id,
+                                         template.provisioner, prebuilds.normalized_tags(version.tags, owner_id::text),
+                                         1, 'start', owner_id, preset_id, 'none', NULL, build_values, now);
     END IF;
     RETURN NEXT;
 END
@@ -566,25 +548,6 @@ COMMENT ON FUNCTION @extschema@.prebuilds_workspace(uuid) IS
     'provisioner reported, and when it stops (NULL = never). ready: it has an agent and all its agents are ready. '
     'Errors: 22023 (NULL), P0002 (unknown workspace)';
 
-CREATE FUNCTION prebuilds.lock_workspace(workspace_id uuid) RETURNS prebuilds.workspaces
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_variable
-DECLARE
-    workspace prebuilds.workspaces;
-BEGIN
-    SELECT w.* INTO workspace FROM prebuilds.workspaces AS w WHERE w.id = workspace_id FOR UPDATE;
-    IF FOUND THEN
-        PERFORM FROM prebuilds.live_prebuilds AS l WHERE l.workspace_id = workspace_id FOR UPDATE;
-    END IF;
-    RETURN workspace;
-END
-$$;
-COMMENT ON FUNCTION prebuilds.lock_workspace(uuid) IS
-    'Locks a workspace and its row of the read model, in that order, waiting as long as lock_timeout allows; all NULL = '
-    'there is no such workspace. Locks on jobs come after it';
-
 CREATE FUNCTION @extschema@.prebuilds_build_workspace(workspace_id uuid, transition text, initiator_id uuid)
     RETURNS uuid
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -620,9 +583,13 @@ BEGIN
         RAISE EXCEPTION 'workspace % is deleted', workspace_id
             USING ERRCODE = '55000', HINT = 'Create a new one with prebuilds_create_workspace().';
     END IF;
-    SELECT b.id, b.build_number, b.template_version_id, b.template_version_preset_id, b.open INTO latest
-    FROM prebuilds.workspace_builds AS b WHERE b.workspace_id = workspace_id
-    ORDER BY b.build_number DESC LIMIT 1;
+    SELECT b.id, b.build_number, b.template_version_id, b.template_version_preset_id, b.open, v.tags,
+           (SELECT t.provisioner FROM prebuilds.templates AS t WHERE t.id = v.template_id) AS provisioner
+    INTO latest
+    FROM (SELECT f.* FROM prebuilds.workspace_builds AS f WHERE f.workspace_id = workspace_id
+          ORDER BY f.build_number DESC LIMIT 1) AS b
+    CROSS JOIN LATERAL (SELECT f.tags, f.template_id FROM prebuilds.template_versions AS f
+                        WHERE f.id = b.template_version_id LIMIT 1) AS v;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'workspace % has no build to go on from', workspace_id
             USING ERRCODE = '55000', HINT = 'Create workspaces with prebuilds_create_workspace().';
@@ -632,8 +599,9 @@ BEGIN
             USING ERRCODE = '55000', HINT = 'Wait until its job has ended, or cancel it with prebuilds_cancel_job().';
     END IF;
     RETURN prebuilds.insert_build(workspace_id, workspace.organization_id, latest.template_version_id,
+                                  latest.provisioner, prebuilds.normalized_tags(latest.tags, workspace.owner_id::text),
                                   latest.build_number + 1, transition::prebuilds.workspace_transition, initiator_id,
-                                  workspace.owner_id, latest.template_version_preset_id, 'none', latest.id, NULL, now);
+                                  latest.template_version_preset_id, 'none', latest.id, NULL, now);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.prebuilds_build_workspace(uuid, text, uuid) IS
@@ -673,7 +641,8 @@ BEGIN
     PERFORM FROM prebuilds.live_prebuilds AS l WHERE l.workspace_id = ANY (failed) ORDER BY l.workspace_id FOR UPDATE;
 
     FOR build IN
-        SELECT l.workspace_id, l.build_id, l.build_number, l.template_version_id, l.build_preset_id, v.organization_id
+        SELECT l.workspace_id, l.build_id, l.build_number, l.template_version_id, l.build_preset_id, v.organization_id,
+               v.tags, (SELECT t.provisioner FROM prebuilds.templates AS t WHERE t.id = v.template_id) AS provisioner
         FROM prebuilds.live_prebuilds AS l
         JOIN prebuilds.template_versions AS v ON v.id = l.template_version_id
         WHERE l.workspace_id = ANY (failed) AND l.job_status IN ('failed', 'canceled')
@@ -682,9 +651,10 @@ BEGIN
     LOOP
         workspace_id := build.workspace_id;
         PERFORM prebuilds.insert_build(workspace_id, build.organization_id, build.template_version_id,
+                                       build.provisioner,
+                                       prebuilds.normalized_tags(build.tags, prebuilds.system_user_id()::text),
                                        build.build_number + 1, 'delete', prebuilds.system_user_id(),
-                                       prebuilds.system_user_id(), build.build_preset_id, 'none', build.build_id, NULL,
-                                       now);
+                                       build.build_preset_id, 'none', build.build_id, NULL, now);
         RETURN NEXT;
     END LOOP;
 END

@@ -228,36 +228,18 @@ COMMENT ON FUNCTION prebuilds.lock_jobs(uuid[]) IS
     'Locks the workspaces of jobs with their rows of the read model, then the jobs: the lock order. Waits as long as '
     'lock_timeout allows';
 
-CREATE FUNCTION prebuilds.lock_job(
-    job_id uuid, OUT workspace_id uuid, OUT owner_id uuid, OUT ttl bigint, OUT build_id uuid, OUT build_number integer,
-    OUT transition prebuilds.workspace_transition, OUT job_status prebuilds.provisioner_job_status, OUT worker_id uuid)
-    LANGUAGE plpgsql VOLATILE
+CREATE FUNCTION prebuilds.refuse_job(job_id uuid) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_variable
-DECLARE
-    workspace prebuilds.workspaces;
 BEGIN
     IF job_id IS NULL THEN
         PERFORM prebuilds.refuse_null('job_id');
     END IF;
-    SELECT b.workspace_id, b.id, b.build_number, b.transition INTO workspace_id, build_id, build_number, transition
-    FROM prebuilds.workspace_builds AS b WHERE b.job_id = job_id;
-    IF FOUND THEN
-        workspace := prebuilds.lock_workspace(workspace_id);
-        owner_id := workspace.owner_id;
-        ttl := workspace.ttl;
-    END IF;
-    SELECT j.job_status, j.worker_id INTO job_status, worker_id
-    FROM prebuilds.provisioner_jobs AS j WHERE j.id = job_id FOR UPDATE;
-    IF NOT FOUND THEN
-        PERFORM prebuilds.refuse_unknown('job', job_id);
-    END IF;
+    PERFORM prebuilds.refuse_unknown('job', job_id);
 END
 $$;
-COMMENT ON FUNCTION prebuilds.lock_job(uuid) IS
-    'Locks a job after its workspace and row of the read model, and tells what it is; a job without a build has no '
-    'workspace. Errors: 22023 (NULL), P0002 (unknown)';
+COMMENT ON FUNCTION prebuilds.refuse_job(uuid) IS 'Errors: 22023 (NULL), P0002 (there is no such job)';
 
 CREATE FUNCTION prebuilds.refuse_held(
     job_id uuid, daemon_id uuid, worker_id uuid, job_status prebuilds.provisioner_job_status)
@@ -296,37 +278,9 @@ COMMENT ON FUNCTION prebuilds.serves(jsonb, jsonb) IS
     'Whether a daemon with these tags may take a job with those, both normalised: all tags of the job are among the '
     'daemon''s, and a job without tags of its own is for daemons without tags of their own';
 
-CREATE FUNCTION prebuilds.lock_for_acquire(job_id uuid, now timestamptz) RETURNS boolean
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_variable
-DECLARE
-    build record;
-BEGIN
-    SELECT b.workspace_id, w.owner_id, w.deleted INTO build
-    FROM prebuilds.workspace_builds AS b
-    JOIN prebuilds.workspaces AS w ON w.id = b.workspace_id
-    WHERE b.job_id = job_id;
-    IF build.deleted THEN
-        -- Nobody will ever take it, so it must not stay at the head of the queue either.
-        UPDATE prebuilds.provisioner_jobs AS j
-        SET canceled_at = now, completed_at = now, updated_at = now WHERE j.id = job_id;
-        RETURN false;
-    ELSIF build.owner_id = prebuilds.system_user_id() THEN
-        -- Whoever holds the row of the read model is about to change this prebuild: leave it to him.
-        PERFORM FROM prebuilds.live_prebuilds AS l WHERE l.workspace_id = build.workspace_id FOR UPDATE SKIP LOCKED;
-        IF NOT FOUND THEN
-            RETURN NOT EXISTS (SELECT FROM prebuilds.live_prebuilds AS l WHERE l.workspace_id = build.workspace_id);
-        END IF;
-    END IF;
-    RETURN true;
-END
-$$;
-COMMENT ON FUNCTION prebuilds.lock_for_acquire(uuid, timestamptz) IS
-    'Whether a pending job, which is locked, may be handed out; if so its prebuild is locked too. Never waits';
-
-CREATE FUNCTION prebuilds.take_job(daemon prebuilds.provisioner_daemons, now timestamptz) RETURNS uuid
+CREATE FUNCTION prebuilds.take_job(
+    daemon prebuilds.provisioner_daemons, now timestamptz, OUT job prebuilds.provisioner_jobs,
+    OUT build prebuilds.workspace_builds, OUT workspace prebuilds.workspaces)
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -341,42 +295,35 @@ DECLARE
           AND q.owner = tags ->> 'owner'
           AND (CASE WHEN q.tags = '{"scope": "organization", "owner": ""}'::jsonb THEN 1 ELSE 0 END) = untagged
           AND q.tags <@ tags);
-    head prebuilds.queue_head;
-    job record;
     passed_over uuid[] := '{}';
+    locked record;
+    job_tags jsonb;
 BEGIN
     LOOP
-        head := prebuilds.find_queue_head(queue_keys, head);
-        EXIT WHEN head IS NULL;
-        -- What is locked is passed over, until another queue has older jobs.
-        LOOP
-            SELECT j.id, j.organization_id, j.provisioner, prebuilds.normalized_tags(j.tags) AS tags INTO job
-            FROM prebuilds.provisioner_jobs AS j
-            WHERE j.queue_key = head.queue_key
-              AND (CASE WHEN j.initiator_id = 'c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid THEN 1 ELSE 0 END) = head.class
-              AND j.started_at IS NULL AND j.completed_at IS NULL AND j.canceled_at IS NULL
-              AND (j.created_at, j.id) >= (head.created_at, head.id)
-              AND (j.created_at, j.id) < (head.before_created_at, head.before_id)
-              AND j.id <> ALL (passed_over)
-            ORDER BY j.created_at, j.id
-            LIMIT 1 FOR UPDATE SKIP LOCKED;
-            EXIT WHEN NOT FOUND;
-            -- Two queues may share a key, and tags can be chosen so that they do: hence the second look.
-            IF job.organization_id = daemon.organization_id AND job.provisioner = ANY (daemon.provisioners)
-               AND prebuilds.serves(tags, job.tags) AND prebuilds.lock_for_acquire(job.id, now) THEN
-                UPDATE prebuilds.provisioner_jobs AS j
-                SET started_at = now, updated_at = now, worker_id = daemon.id WHERE j.id = job.id;
-                RETURN job.id;
-            END IF;
-            passed_over := passed_over || job.id;
-        END LOOP;
+        locked := prebuilds.lock_oldest_job(queue_keys, passed_over);
+        job := locked.job;
+        EXIT WHEN job.id IS NULL;
+        build := locked.build;
+        workspace := locked.workspace;
+        job_tags := prebuilds.normalized_tags(job.tags);
+        IF workspace.deleted THEN
+            -- Nobody will ever take it, so it must not stay at the head of the queue either.
+            UPDATE prebuilds.provisioner_jobs AS j
+            SET canceled_at = now, completed_at = now, updated_at = now WHERE j.id = job.id;
+        -- Two queues may share a key, and tags can be chosen so that they do: hence the second look.
+        ELSIF job.organization_id = daemon.organization_id AND job.provisioner = ANY (daemon.provisioners)
+              AND prebuilds.serves(tags, job_tags) THEN
+            UPDATE prebuilds.provisioner_jobs AS j
+            SET started_at = now, updated_at = now, worker_id = daemon.id WHERE j.id = job.id;
+            EXIT;
+        END IF;
+        passed_over := passed_over || job.id;
     END LOOP;
-    RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION prebuilds.take_job(prebuilds.provisioner_daemons, timestamptz) IS
-    'Starts the next pending job that a daemon may take; NULL = there is none. Never waits: a job that somebody has '
-    'locked is passed over';
+    'Starts the next pending job that a daemon may take, and returns what it was until then, with its build and workspace; '
+    'NULL = there is none. Never waits: a job that somebody has locked is passed over';
 
 CREATE FUNCTION @extschema@.prebuilds_acquire_job(daemon_id uuid, max_jobs integer DEFAULT 1)
     RETURNS TABLE (job_id uuid, type text, workspace_id uuid, workspace_name text, owner_id uuid, owner_name text,
@@ -389,7 +336,10 @@ AS $$
 DECLARE
     now constant timestamptz := clock_timestamp();
     daemon constant prebuilds.provisioner_daemons := prebuilds.sign_of_life(daemon_id, now);
-    taken uuid;
+    taken record;
+    job prebuilds.provisioner_jobs;
+    build prebuilds.workspace_builds;
+    workspace prebuilds.workspaces;
 BEGIN
     IF max_jobs IS NULL THEN
         PERFORM prebuilds.refuse_null('max_jobs');
@@ -401,27 +351,26 @@ BEGIN
     END IF;
     FOR n IN 1 .. max_jobs LOOP
         taken := prebuilds.take_job(daemon, now);
-        EXIT WHEN taken IS NULL;
-        -- One row each, by unique keys. LIMIT keeps the planner from merging with a table that is small today, and where
-        -- one column is wanted a sub-select is cheaper to start than a join.
+        job := taken.job;
+        EXIT WHEN job.id IS NULL;
+        build := taken.build;
+        workspace := taken.workspace;
+        -- By unique keys; a sub-select is cheaper to start than a join.
         RETURN QUERY
-            SELECT j.id, j.type::text, w.id, w.name, w.owner_id,
-                   (SELECT u.username FROM prebuilds.users AS u WHERE u.id = w.owner_id),
-                   b.transition::text, b.build_number,
-                   CASE WHEN j.input ->> 'prebuilt_workspace_stage' IN ('create', 'claim')
-                        THEN j.input ->> 'prebuilt_workspace_stage' ELSE 'none' END,
-                   (SELECT o.name FROM prebuilds.organizations AS o WHERE o.id = j.organization_id),
+            SELECT job.id, job.type::text, workspace.id, workspace.name, workspace.owner_id,
+                   (SELECT u.username FROM prebuilds.users AS u WHERE u.id = workspace.owner_id),
+                   build.transition::text, build.build_number,
+                   CASE WHEN job.input ->> 'prebuilt_workspace_stage' IN ('create', 'claim')
+                        THEN job.input ->> 'prebuilt_workspace_stage' ELSE 'none' END,
+                   (SELECT o.name FROM prebuilds.organizations AS o WHERE o.id = job.organization_id),
                    (SELECT t.name FROM prebuilds.templates AS t WHERE t.id = v.template_id),
                    v.name, v.definition,
                    (SELECT coalesce(jsonb_object_agg(p.name, p.value), '{}')
-                    FROM prebuilds.workspace_build_parameters AS p WHERE p.workspace_build_id = b.id),
-                   b.provisioner_state, prebuilds.normalized_tags(j.tags)
-            FROM prebuilds.provisioner_jobs AS j
-            LEFT JOIN prebuilds.workspace_builds AS b ON b.job_id = j.id
-            LEFT JOIN LATERAL (SELECT * FROM prebuilds.workspaces AS f WHERE f.id = b.workspace_id LIMIT 1) AS w ON true
-            LEFT JOIN LATERAL (SELECT * FROM prebuilds.template_versions AS f WHERE f.id = b.template_version_id
-                               LIMIT 1) AS v ON true
-            WHERE j.id = taken;
+                    FROM prebuilds.workspace_build_parameters AS p WHERE p.workspace_build_id = build.id),
+                   build.provisioner_state, prebuilds.normalized_tags(job.tags)
+            FROM (SELECT) AS one
+            LEFT JOIN LATERAL (SELECT f.* FROM prebuilds.template_versions AS f WHERE f.id = build.template_version_id
+                               LIMIT 1) AS v ON true;
     END LOOP;
 END
 $$;
@@ -577,6 +526,9 @@ DECLARE
 BEGIN
     made := prebuilds.read_resources(resources, now);
     job := prebuilds.lock_job(job_id);
+    IF job.job_status IS NULL THEN
+        PERFORM prebuilds.refuse_job(job_id);
+    END IF;
     PERFORM prebuilds.require_held(job_id, daemon.id, job.worker_id, job.job_status);
 
     agent_ids := made.agent_ids;
@@ -651,6 +603,9 @@ BEGIN
             USING ERRCODE = '22023', HINT = 'Say what went wrong: without an error the job would not have failed.';
     END IF;
     job := prebuilds.lock_job(job_id);
+    IF job.job_status IS NULL THEN
+        PERFORM prebuilds.refuse_job(job_id);
+    END IF;
     PERFORM prebuilds.require_held(job_id, daemon.id, job.worker_id, job.job_status);
     UPDATE prebuilds.provisioner_jobs AS j
     SET completed_at = now, updated_at = now, error = error, error_code = error_code WHERE j.id = job_id;
@@ -672,6 +627,9 @@ DECLARE
     job record;
 BEGIN
     job := prebuilds.lock_job(job_id);
+    IF job.job_status IS NULL THEN
+        PERFORM prebuilds.refuse_job(job_id);
+    END IF;
     IF job.job_status IN ('succeeded', 'failed') THEN
         RAISE EXCEPTION 'job % has ended', job_id
             USING ERRCODE = '55000', DETAIL = format('It is %s.', job.job_status),

@@ -1,0 +1,112 @@
+// A workspace and its job, locked in the order in which everybody locks: the workspace, its row of the read
+// model, the job. Each waits for whoever holds it, as long as lock_timeout allows, and is looked for anew
+// once the one before it is locked.
+#include "row_locks/row_locks.hpp"
+
+using namespace prebuilds;
+
+namespace {
+
+// f(row) for a row by its key, once it is locked; false: there is none, or not any more. Only inside of
+// call().
+template <class F>
+bool lock_row(const char *table, const char *key, const core::Uuid &id, F f) {
+  row_locks::push_statement_snapshot();
+  pg::IndexScan row(pg::relation_oid(table), key, 1, RowShareLock);
+  row.start(id);
+  const bool locked = row.next() && row.lock_like_select(LockWaitBlock) == pg::RowLock::taken;
+  if (locked) f(row);
+  row.end();
+  PopActiveSnapshot();
+  return locked;
+}
+
+template <class F>
+bool lock_workspace(const core::Uuid &id, F f) {
+  return lock_row("workspaces", "workspaces_pkey", id, f) &&
+         (lock_row("live_prebuilds", "live_prebuilds_pkey", id, [](pg::IndexScan &) {}), true);
+}
+
+core::Uuid uuid(pg::IndexScan &row, const char *column) { return pg::to_uuid(row.value(row.column(column))); }
+
+// What prebuilds.lock_job() returns of a job.
+struct Locked {
+  bool has_build = false;
+  core::Uuid workspace_id, owner_id;
+  std::optional<Datum> ttl;
+  core::Uuid build_id;
+  Datum build_number = 0, transition = 0;
+
+  bool found = false;
+  Datum job_status = 0;
+  std::optional<core::Uuid> worker_id;
+};
+
+void find_build(const core::Uuid &job, Locked &locked) {
+  row_locks::push_statement_snapshot();
+  pg::IndexScan build(pg::relation_oid("workspace_builds"), "workspace_builds_job_id_key", 1);
+  build.start(job);
+  locked.has_build = build.next();
+  if (locked.has_build) {
+    locked.workspace_id = uuid(build, "workspace_id");
+    locked.build_id = uuid(build, "id");
+    locked.build_number = build.value(build.column("build_number"));
+    locked.transition = build.value(build.column("transition"));
+  }
+  build.end();
+  PopActiveSnapshot();
+}
+
+Locked lock_job(const core::Uuid &id) {
+  return pg::call([&] {
+    Locked locked;
+    find_build(id, locked);
+    if (locked.has_build) {
+      lock_workspace(locked.workspace_id, [&](pg::IndexScan &workspace) {
+        locked.owner_id = uuid(workspace, "owner_id");
+        const AttrNumber ttl = workspace.column("ttl");
+        if (!workspace.is_null(ttl)) locked.ttl = workspace.value(ttl);
+      });
+    }
+    locked.found = lock_row("provisioner_jobs", "provisioner_jobs_pkey", id, [&](pg::IndexScan &job) {
+      locked.job_status = job.value(job.column("job_status"));
+      if (!job.is_null(job.column("worker_id"))) locked.worker_id = uuid(job, "worker_id");
+    });
+    return locked;
+  });
+}
+
+}  // namespace
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(prebuilds_lock_workspace);
+PG_FUNCTION_INFO_V1(prebuilds_lock_job);
+
+// prebuilds.lock_workspace(workspace_id uuid) returns prebuilds.workspaces
+PGDLLEXPORT Datum prebuilds_lock_workspace(PG_FUNCTION_ARGS) {
+  return pg::entry([&] {
+    const core::Uuid id = pg::to_uuid(PG_GETARG_DATUM(0));
+    Datum copied = 0;
+    fcinfo->isnull = !pg::call(
+        [&] { return lock_workspace(id, [&](pg::IndexScan &workspace) { copied = workspace.copy(); }); });
+    return copied;
+  });
+}
+
+// prebuilds.lock_job(job_id uuid) returns record, see 41_row_locks.sql
+PGDLLEXPORT Datum prebuilds_lock_job(PG_FUNCTION_ARGS) {
+  return pg::entry([&] {
+    const Locked locked = PG_ARGISNULL(0) ? Locked{} : lock_job(pg::to_uuid(PG_GETARG_DATUM(0)));
+    const bool none = !locked.has_build;
+    return row_locks::to_result(
+        fcinfo,
+        std::array{pg::to_datum(locked.workspace_id), pg::to_datum(locked.owner_id),
+                   locked.ttl.value_or(Datum{0}), pg::to_datum(locked.build_id), locked.build_number,
+                   locked.transition, locked.job_status,
+                   pg::to_datum(locked.worker_id.value_or(core::Uuid{}))},
+        std::array{none, none, !locked.ttl, none, none, none, !locked.found, !locked.worker_id});
+  });
+}
+
+}  // extern "C"
