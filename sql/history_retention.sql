@@ -51,11 +51,11 @@ BEGIN;
 SELECT keep_house(fixture.noon()), pg_current_xact_id_if_assigned() IS NULL AS nothing_written;
 COMMIT;
 
--- In batches, until there is no more.
+-- In batches, first what is to be folded, until there is no more.
 CALL fixture.history(9, 9, 8, 8, 8);
 UPDATE provisioner_job_logs SET id = -id WHERE created_at < fixture.noon() - interval '7 days';
 SELECT keep_house(fixture.noon(), 2), keep_house(fixture.noon(), 2);
-SELECT keep_house(fixture.noon(), 2);
+DO $$ BEGIN WHILE keep_house(fixture.noon(), 2) LOOP NULL; END LOOP; END $$;
 TABLE fixture.history;
 SELECT keep_house(fixture.noon());
 TABLE fixture.counters;

@@ -171,32 +171,45 @@ FROM (
 JOIN prebuilds.metric_families AS f ON f.metric = u.metric;
 COMMENT ON VIEW prebuilds.unfolded_metrics IS 'What has happened and is not in metric_totals yet, in its columns';
 
+-- All lists are worked off oldest first, in batches. While somebody holds an old snapshot, the rows that have left a
+-- list stay in its index: so a batch goes on where the one before it ended.
+CREATE TYPE prebuilds.house_progress AS (
+    taken integer, event timestamptz, observation uuid, pass timestamptz, old_miss timestamptz, old_claim timestamptz,
+    old_pass timestamptz, old_notification timestamptz, old_failure timestamptz, old_line bigint);
+COMMENT ON TYPE prebuilds.house_progress IS
+    'How many rows the last step of housekeeping took, and up to where each list is worked off';
+
+CREATE FUNCTION prebuilds.house_start() RETURNS prebuilds.house_progress
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ROW(0, '-infinity', '00000000-0000-0000-0000-000000000000', '-infinity', '-infinity', '-infinity',
+               '-infinity', '-infinity', '-infinity', -9223372036854775808)::prebuilds.house_progress;
+COMMENT ON FUNCTION prebuilds.house_start() IS 'Nothing is done yet';
+
 -- A batch costs what is in it, however much waits and whatever the statistics say: it goes by the list of what is not
 -- folded once, to choose and to lock; from then on it goes by key, and adds up what it has marked or deleted itself.
-CREATE FUNCTION prebuilds.fold_metrics(max_rows integer DEFAULT 20000) RETURNS integer
+CREATE FUNCTION prebuilds.fold_batch(progress prebuilds.house_progress, max_rows integer)
+    RETURNS prebuilds.house_progress
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    folded integer;
 BEGIN
     -- Locked: who folds at the same time skips these rows, or finds them folded or gone when it gets to them.
     WITH event AS (
         UPDATE prebuilds.prebuild_events AS e SET folded = true
         WHERE e.id = ANY (ARRAY(
-            SELECT c.id FROM prebuilds.prebuild_events AS c WHERE NOT c.folded
+            SELECT c.id FROM prebuilds.prebuild_events AS c WHERE NOT c.folded AND c.created_at >= progress.event
             ORDER BY c.created_at LIMIT max_rows FOR UPDATE SKIP LOCKED))
-        RETURNING e.preset_id, e.event_type
+        RETURNING e.created_at, e.preset_id, e.event_type
     ), observation AS (
         DELETE FROM prebuilds.metric_observations AS o
         WHERE o.id = ANY (ARRAY(
-            SELECT c.id FROM prebuilds.metric_observations AS c
+            SELECT c.id FROM prebuilds.metric_observations AS c WHERE c.id >= progress.observation
             ORDER BY c.id LIMIT max_rows FOR UPDATE SKIP LOCKED))
-        RETURNING o.template_id, o.preset_name, o.metric, o.variant, o.seconds
+        RETURNING o.id, o.template_id, o.preset_name, o.metric, o.variant, o.seconds
     ), pass AS (
         UPDATE prebuilds.reconcile_passes AS r SET folded = true
         WHERE r.id = ANY (ARRAY(
-            SELECT c.id FROM prebuilds.reconcile_passes AS c WHERE NOT c.folded
+            SELECT c.id FROM prebuilds.reconcile_passes AS c WHERE NOT c.folded AND c.created_at >= progress.pass
             ORDER BY c.created_at LIMIT max_rows FOR UPDATE SKIP LOCKED))
         RETURNING r AS pass
     ), occurrence (preset_id, occurrence, amount) AS (
@@ -227,9 +240,22 @@ BEGIN
         ON CONFLICT ON CONSTRAINT metric_totals_key DO UPDATE
         SET amount = t.amount + excluded.amount, seconds = t.seconds + excluded.seconds
     )
-    SELECT (SELECT count(*) FROM event) + (SELECT count(*) FROM observation) + (SELECT count(*) FROM pass) INTO folded;
-    RETURN folded;
+    SELECT (SELECT count(*) FROM event) + (SELECT count(*) FROM observation) + (SELECT count(*) FROM pass),
+           coalesce((SELECT max(event.created_at) FROM event), progress.event),
+           coalesce((SELECT o.id FROM observation AS o ORDER BY o.id DESC LIMIT 1), progress.observation),
+           coalesce((SELECT max((pass.pass).created_at) FROM pass), progress.pass)
+    INTO progress.taken, progress.event, progress.observation, progress.pass;
+    RETURN progress;
 END
+$$;
+COMMENT ON FUNCTION prebuilds.fold_batch(prebuilds.house_progress, integer) IS
+    'A batch of the work of fold_metrics(); taken = the rows of all sources';
+
+CREATE FUNCTION prebuilds.fold_metrics(max_rows integer DEFAULT 20000) RETURNS integer
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT (prebuilds.fold_batch(prebuilds.house_start(), max_rows)).taken
 $$;
 COMMENT ON FUNCTION prebuilds.fold_metrics(integer) IS
     'Adds what has happened to metric_totals, up to max_rows rows of each source, the oldest first, and returns how '
@@ -378,7 +404,8 @@ COMMENT ON FUNCTION @extschema@.prebuilds_metrics() IS
 
 -- Housekeeping -----------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION prebuilds.prune_history(now timestamptz, max_rows integer) RETURNS integer
+CREATE FUNCTION prebuilds.prune_batch(progress prebuilds.house_progress, now timestamptz, max_rows integer)
+    RETURNS prebuilds.house_progress
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -389,102 +416,122 @@ DECLARE
     -- Failures that backoff still looks at are not history.
     oldest_failure constant timestamptz :=
         least(oldest, now - prebuilds.setting('reconciliation_backoff_lookback')::interval);
-    pruned integer;
-    most integer;
 BEGIN
-    DELETE FROM prebuilds.prebuild_events AS e WHERE e.id = ANY (ARRAY(
-        SELECT c.id FROM prebuilds.prebuild_events AS c
-        WHERE c.folded AND c.event_type = 'claim_missed' AND c.created_at < oldest
-        ORDER BY c.created_at LIMIT max_rows));
-    GET DIAGNOSTICS most = ROW_COUNT;
-
-    DELETE FROM prebuilds.prebuild_events AS e WHERE e.id = ANY (ARRAY(
-        SELECT c.id FROM prebuilds.prebuild_events AS c
-        WHERE c.folded AND c.event_type = 'claim_succeeded' AND c.created_at < oldest
-        ORDER BY c.created_at LIMIT max_rows));
-    GET DIAGNOSTICS pruned = ROW_COUNT;
-    most := greatest(most, pruned);
-
-    DELETE FROM prebuilds.reconcile_passes AS r WHERE r.id = ANY (ARRAY(
-        SELECT c.id FROM prebuilds.reconcile_passes AS c
-        WHERE c.folded AND c.created_at < oldest
-        ORDER BY c.created_at LIMIT max_rows));
-    GET DIAGNOSTICS pruned = ROW_COUNT;
-    most := greatest(most, pruned);
-
-    DELETE FROM prebuilds.notifications AS n WHERE n.id = ANY (ARRAY(
-        SELECT c.id FROM prebuilds.notifications AS c
-        WHERE c.delivered_at < oldest
-        ORDER BY c.delivered_at LIMIT max_rows));
-    GET DIAGNOSTICS pruned = ROW_COUNT;
-    most := greatest(most, pruned);
-
-    DELETE FROM prebuilds.preset_failures AS f WHERE f.id = ANY (ARRAY(
-        SELECT c.id FROM prebuilds.preset_failures AS c
-        WHERE c.created_at < oldest_failure
-        ORDER BY c.created_at LIMIT max_rows));
-    GET DIAGNOSTICS pruned = ROW_COUNT;
-    most := greatest(most, pruned);
-
-    -- Lines are written in order of time, nearly, so the old ones are among those with the lowest ids.
-    DELETE FROM prebuilds.provisioner_job_logs AS l WHERE l.id = ANY (ARRAY(
-        SELECT c.id
-        FROM (SELECT first.id, first.created_at FROM prebuilds.provisioner_job_logs AS first
-              ORDER BY first.id LIMIT greatest(max_rows, 1000)) AS c
-        WHERE c.created_at < oldest LIMIT max_rows));
-    GET DIAGNOSTICS pruned = ROW_COUNT;
-    RETURN greatest(most, pruned);
+    WITH miss AS (
+        DELETE FROM prebuilds.prebuild_events AS e WHERE e.id = ANY (ARRAY(
+            SELECT c.id FROM prebuilds.prebuild_events AS c
+            WHERE c.folded AND c.event_type = 'claim_missed'
+              AND c.created_at >= progress.old_miss AND c.created_at < oldest
+            ORDER BY c.created_at LIMIT max_rows))
+        RETURNING e.created_at AS place
+    ), claim AS (
+        DELETE FROM prebuilds.prebuild_events AS e WHERE e.id = ANY (ARRAY(
+            SELECT c.id FROM prebuilds.prebuild_events AS c
+            WHERE c.folded AND c.event_type = 'claim_succeeded'
+              AND c.created_at >= progress.old_claim AND c.created_at < oldest
+            ORDER BY c.created_at LIMIT max_rows))
+        RETURNING e.created_at AS place
+    ), pass AS (
+        DELETE FROM prebuilds.reconcile_passes AS r WHERE r.id = ANY (ARRAY(
+            SELECT c.id FROM prebuilds.reconcile_passes AS c
+            WHERE c.folded AND c.created_at >= progress.old_pass AND c.created_at < oldest
+            ORDER BY c.created_at LIMIT max_rows))
+        RETURNING r.created_at AS place
+    ), notification AS (
+        DELETE FROM prebuilds.notifications AS n WHERE n.id = ANY (ARRAY(
+            SELECT c.id FROM prebuilds.notifications AS c
+            WHERE c.delivered_at >= progress.old_notification AND c.delivered_at < oldest
+            ORDER BY c.delivered_at LIMIT max_rows))
+        RETURNING n.delivered_at AS place
+    ), failure AS (
+        DELETE FROM prebuilds.preset_failures AS f WHERE f.id = ANY (ARRAY(
+            SELECT c.id FROM prebuilds.preset_failures AS c
+            WHERE c.created_at >= progress.old_failure AND c.created_at < oldest_failure
+            ORDER BY c.created_at LIMIT max_rows))
+        RETURNING f.created_at AS place
+    ), line AS (
+        -- Lines are written in order of time, nearly, so the old ones are among those with the lowest ids.
+        DELETE FROM prebuilds.provisioner_job_logs AS l WHERE l.id = ANY (ARRAY(
+            SELECT c.id
+            FROM (SELECT first.id, first.created_at FROM prebuilds.provisioner_job_logs AS first
+                  WHERE first.id >= progress.old_line ORDER BY first.id LIMIT greatest(max_rows, 1000)) AS c
+            WHERE c.created_at < oldest LIMIT max_rows))
+        RETURNING l.id AS place
+    )
+    SELECT greatest((SELECT count(*) FROM miss), (SELECT count(*) FROM claim), (SELECT count(*) FROM pass),
+                    (SELECT count(*) FROM notification), (SELECT count(*) FROM failure), (SELECT count(*) FROM line)),
+           coalesce((SELECT max(miss.place) FROM miss), progress.old_miss),
+           coalesce((SELECT max(claim.place) FROM claim), progress.old_claim),
+           coalesce((SELECT max(pass.place) FROM pass), progress.old_pass),
+           coalesce((SELECT max(notification.place) FROM notification), progress.old_notification),
+           coalesce((SELECT max(failure.place) FROM failure), progress.old_failure),
+           coalesce((SELECT max(line.place) FROM line), progress.old_line)
+    INTO progress.taken, progress.old_miss, progress.old_claim, progress.old_pass, progress.old_notification,
+         progress.old_failure, progress.old_line;
+    RETURN progress;
 END
 $$;
-COMMENT ON FUNCTION prebuilds.prune_history(timestamptz, integer) IS
+COMMENT ON FUNCTION prebuilds.prune_batch(prebuilds.house_progress, timestamptz, integer) IS
     'Deletes what prebuilds.history_retention no longer keeps, up to max_rows rows of each kind: folded events and '
-    'passes, delivered notifications, failures, log lines. Returns how many rows went of the kind of which most went';
+    'passes, delivered notifications, failures, log lines. taken = the rows of the kind of which most went';
 
 -- A client that claims in a loop from an empty pool could fill the disk with its misses.
-CREATE FUNCTION prebuilds.prune_misses(max_rows integer) RETURNS integer
+CREATE FUNCTION prebuilds.prune_misses(progress prebuilds.house_progress, max_rows integer)
+    RETURNS prebuilds.house_progress
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    pruned integer;
 BEGIN
-    DELETE FROM prebuilds.prebuild_events AS e WHERE e.id = ANY (ARRAY(
-        SELECT c.id FROM prebuilds.prebuild_events AS c
-        WHERE c.folded AND c.event_type = 'claim_missed' AND c.created_at < (
-            SELECT k.created_at FROM prebuilds.prebuild_events AS k WHERE k.folded AND k.event_type = 'claim_missed'
-            ORDER BY k.created_at DESC OFFSET 9999 LIMIT 1)
-        ORDER BY c.created_at LIMIT max_rows));
-    GET DIAGNOSTICS pruned = ROW_COUNT;
-    RETURN pruned;
+    WITH miss AS (
+        DELETE FROM prebuilds.prebuild_events AS e WHERE e.id = ANY (ARRAY(
+            SELECT c.id FROM prebuilds.prebuild_events AS c
+            WHERE c.folded AND c.event_type = 'claim_missed' AND c.created_at >= progress.old_miss AND c.created_at < (
+                SELECT k.created_at FROM prebuilds.prebuild_events AS k WHERE k.folded AND k.event_type = 'claim_missed'
+                ORDER BY k.created_at DESC OFFSET 9999 LIMIT 1)
+            ORDER BY c.created_at LIMIT max_rows))
+        RETURNING e.created_at AS place
+    )
+    SELECT count(*), coalesce(max(miss.place), progress.old_miss) INTO progress.taken, progress.old_miss FROM miss;
+    RETURN progress;
 END
 $$;
-COMMENT ON FUNCTION prebuilds.prune_misses(integer) IS
-    'Deletes folded misses, up to max_rows, but never the newest 10,000, which it walks over each time. Returns how many';
+COMMENT ON FUNCTION prebuilds.prune_misses(prebuilds.house_progress, integer) IS
+    'Deletes folded misses, up to max_rows, but never the newest 10,000, which it walks over each time';
 
-CREATE FUNCTION prebuilds.keep_house(now timestamptz DEFAULT clock_timestamp(), max_rows integer DEFAULT 200000)
-    RETURNS boolean
+CREATE FUNCTION prebuilds.keep_house_batch(progress prebuilds.house_progress, now timestamptz, max_rows integer)
+    RETURNS prebuilds.house_progress
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    folded integer;
-    pruned integer;
 BEGIN
     -- A restore or a copy stays as it came until somebody says that it is to live.
     IF prebuilds.held() THEN
-        RETURN false;
+        RETURN NULL;
     END IF;
-    folded := prebuilds.fold_metrics(max_rows);
-    pruned := prebuilds.prune_history(now, max_rows);
-    IF folded >= max_rows OR pruned >= max_rows THEN
-        RETURN true;
+    progress := prebuilds.fold_batch(progress, max_rows);
+    IF progress.taken < max_rows THEN
+        progress := prebuilds.prune_batch(progress, now, max_rows);
     END IF;
-    -- In the last batch alone: these two read what they leave as it is.
-    PERFORM prebuilds.merge_job_queues();
-    RETURN prebuilds.prune_misses(max_rows) >= max_rows;
+    IF progress.taken < max_rows THEN
+        -- Last, and not in every batch: these two read what they leave as it is.
+        PERFORM prebuilds.merge_job_queues();
+        progress := prebuilds.prune_misses(progress, max_rows);
+    END IF;
+    RETURN CASE WHEN progress.taken >= max_rows THEN progress END;
 END
+$$;
+COMMENT ON FUNCTION prebuilds.keep_house_batch(prebuilds.house_progress, timestamptz, integer) IS
+    'A batch of the work of keep_house(): up to max_rows rows of each kind. What it returns is for the next batch; NULL = '
+    'there is no more';
+
+CREATE FUNCTION prebuilds.keep_house(now timestamptz DEFAULT clock_timestamp(), max_rows integer DEFAULT 200000)
+    RETURNS boolean
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT (prebuilds.keep_house_batch(prebuilds.house_start(), now, max_rows)).taken IS NOT NULL
 $$;
 COMMENT ON FUNCTION prebuilds.keep_house(timestamptz, integer) IS
     'Brings metric_totals up to date and deletes history that is not to be kept, all but the newest 10,000 misses '
     'included, up to max_rows rows of each kind; true = call it again, there is more. Once there is no more, merges the '
-    'rows of queues. The worker does it every minute, in small batches. Nothing happens while the database is held';
+    'rows of queues. The worker does the same every minute, in small batches. Nothing happens while the database is held';

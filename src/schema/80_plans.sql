@@ -15,11 +15,8 @@ BEGIN
            AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
            AND d.deptype = 'e'
            -- What clients call, and the worker's housekeeping.
-           AND (p.prosecdef OR p.oid IN ('prebuilds.reap_jobs(pg_catalog.timestamptz)'::pg_catalog.regprocedure,
-                                         'prebuilds.keep_house(pg_catalog.timestamptz, integer)'::pg_catalog.regprocedure,
-                                         'prebuilds.fold_metrics(integer)'::pg_catalog.regprocedure,
-                                         'prebuilds.prune_history(pg_catalog.timestamptz, integer)'::pg_catalog.regprocedure,
-                                         'prebuilds.prune_misses(integer)'::pg_catalog.regprocedure))
+           AND (p.prosecdef OR p.proname IN ('reap_jobs', 'keep_house', 'keep_house_batch', 'fold_metrics', 'fold_batch',
+                                             'prune_batch', 'prune_misses'))
     LOOP
         EXECUTE pg_catalog.format('ALTER FUNCTION %s SET enable_seqscan = off', name);
         EXECUTE pg_catalog.format('ALTER FUNCTION %s SET jit = off', name);

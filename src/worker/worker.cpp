@@ -39,8 +39,12 @@ constexpr core::Duration idle_due_retry = 1s;
 
 constinit pg::Statement announce_queues("SELECT prebuilds.announce_queues($1)", INT8ARRAYOID);
 constinit pg::Statement reap_jobs("SELECT count(*) FROM prebuilds.reap_jobs(pg_catalog.clock_timestamp())");
-// In batches so small that a pass that is due hardly waits.
-constinit pg::Statement keep_history("SELECT prebuilds.keep_house(pg_catalog.clock_timestamp(), 500)");
+// In batches so small that a pass that is due hardly waits: 500 rows of a kind take some 5 ms, of all kinds 20 ms.
+constinit pg::Statement keep_history(R"sql(
+  SELECT prebuilds.keep_house_batch(
+             coalesce($1::prebuilds.house_progress, prebuilds.house_start()), pg_catalog.clock_timestamp(), 500)::text
+)sql",
+                                     TEXTOID);
 
 constinit Oid my_database = InvalidOid;
 constinit Ending my_ending = Ending::failed;
@@ -142,7 +146,9 @@ class Worker {
 
   MemoryContext context_;  // current between transactions, reset after each turn
   TimePoint next_sweep_{};
+  TimePoint next_reaping_{};
   TimePoint next_housekeeping_{};
+  std::optional<std::string> house_progress_;  // where the next batch goes on; empty: everything is done
   TimePoint not_before_{};  // no pass begins earlier
   core::Agenda agenda_;     // presets that time alone changes
   WakeSet kept_;            // taken from the slot, not dealt with yet
@@ -355,25 +361,33 @@ void Worker::announce(std::span<const std::int64_t> queues, bool all) {
   announce_queues.run({all ? pg::Param(std::nullopt) : pg::Param(std::vector(queues.begin(), queues.end()))});
 }
 
+// One batch. While there are more, passes that are due come in between.
 void Worker::keep_house() {
-  next_housekeeping_ = Clock::now() + housekeeping_interval;
+  const TimePoint now = Clock::now();
+  const bool reaps = now >= next_reaping_;
   show(Phase::running);
-  const auto reaping = pg::run_transaction("reaping jobs", XACT_READ_COMMITTED, context_, [] {
-    if (lock_extension() != Presence::here) return;
-    const pg::SpiSession spi;
-    reap_jobs.run();
-  });
-  bool more = false;
+  std::optional<pg::SqlError> error;
+  if (reaps) {
+    next_reaping_ = now + housekeeping_interval;
+    error = pg::run_transaction("reaping jobs", XACT_READ_COMMITTED, context_, [] {
+      if (lock_extension() != Presence::here) return;
+      const pg::SpiSession spi;
+      reap_jobs.run();
+    });
+  }
+  std::optional<std::string> progress;
   const auto folding = pg::run_transaction("folding metrics", XACT_READ_COMMITTED, context_, [&] {
     if (lock_extension() != Presence::here) return;
     const pg::SpiSession spi;
-    more = keep_history.run().first([](pg::Row &row) { return row.boolean(); });
+    progress = keep_history.run({house_progress_}).first([](pg::Row &row) { return row.optional_text(); });
   });
-  if (more) next_housekeeping_ = Clock::now();  // passes that are due come first
-  if (!reaping && !folding) {
+  house_progress_ = folding ? std::nullopt : progress;
+  next_housekeeping_ = house_progress_ ? now : next_reaping_;
+  if (!error) error = folding;
+  if (error) {
+    if (!told_to_go()) report(housekeeping_problem_, "keep house", *error);
+  } else if (reaps) {
     housekeeping_problem_.clear();
-  } else if (!told_to_go()) {
-    report(housekeeping_problem_, "keep house", reaping ? *reaping : *folding);
   }
   show(failures_ > 0 ? Phase::failing : Phase::idle);
   MemoryContextReset(context_);

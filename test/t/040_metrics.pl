@@ -121,10 +121,11 @@ for my $outcome ('idle', 'without_lock', 'paused')
 
 # The worker folds when it starts and every minute; what is shown goes on, and over a restart of the server too.
 sql(q{SELECT prebuilds_pause('counters are compared')});
-sql(q{INSERT INTO prebuilds.prebuild_events (preset_id, event_type) SELECT preset_id, 'claim_missed' FROM prebuilds_find_preset('acme', E'we"b\\\\n')});
+sql(q{INSERT INTO prebuilds.prebuild_events (created_at, preset_id, event_type)
+    SELECT clock_timestamp(), preset_id, 'claim_missed' FROM prebuilds_find_preset('acme', E'we"b\\\\n'), generate_series(1, 2500)});
 $before = check('paused');
 $node->restart;
-ok($node->poll_query_until('postgres', 'SELECT count(*) = 0 FROM prebuilds.unfolded_metrics'), 'the worker folds');
+ok($node->poll_query_until('postgres', 'SELECT count(*) = 0 FROM prebuilds.unfolded_metrics'), 'the worker folds, several batches at once');
 my $after = check('folded');
 my @changed = grep { /_(total|bucket|sum|count)\{/ && !/reconciliation_passes_total/ && $after->{$_} ne $before->{$_} } sort keys %$before;
 is_deeply(\@changed, [], 'no counter has changed');
