@@ -18,14 +18,10 @@ CREATE TABLE prebuilds.provisioner_jobs (
     worker_id       uuid,
     job_status      prebuilds.provisioner_job_status NOT NULL GENERATED ALWAYS AS (
         CASE
-            WHEN completed_at IS NOT NULL THEN
-                CASE
-                    WHEN error <> '' THEN 'failed'::prebuilds.provisioner_job_status
-                    WHEN canceled_at IS NOT NULL THEN 'canceled'
-                    ELSE 'succeeded'
-                END
-            WHEN error <> '' THEN 'failed'
-            WHEN canceled_at IS NOT NULL THEN 'canceling'
+            WHEN error <> '' THEN 'failed'::prebuilds.provisioner_job_status
+            WHEN completed_at IS NULL AND canceled_at IS NOT NULL THEN 'canceling'
+            WHEN canceled_at IS NOT NULL THEN 'canceled'
+            WHEN completed_at IS NOT NULL THEN 'succeeded'
             WHEN started_at IS NULL THEN 'pending'
             ELSE 'running'
         END) STORED,

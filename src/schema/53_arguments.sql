@@ -1,5 +1,5 @@
--- What the functions of the API check and read alike. A check is an expression that PostgreSQL inlines; what it calls
--- when something is wrong raises the error.
+-- What the functions of the API check and read alike. A check is an expression that PostgreSQL inlines and PL/pgSQL
+-- evaluates without a statement: it returns what it has checked. What it calls when something is wrong raises the error.
 
 CREATE FUNCTION prebuilds.refuse_null(argument text) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -23,7 +23,7 @@ END
 $$;
 COMMENT ON FUNCTION prebuilds.refuse_unknown(text, uuid) IS 'Error P0002: there is no such thing with this id';
 
-CREATE FUNCTION prebuilds.refuse_name(argument text, name text) RETURNS void
+CREATE FUNCTION prebuilds.refuse_name(argument text, name text) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -36,12 +36,11 @@ BEGIN
               HINT = 'Names have 1 to 64 characters.';
 END
 $$;
-CREATE FUNCTION prebuilds.require_name(argument text, name text) RETURNS void
+CREATE FUNCTION prebuilds.required_name(argument text, name text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN name IS NULL OR char_length(name) NOT BETWEEN 1 AND 64
-                THEN prebuilds.refuse_name(argument, name) END;
+    RETURN CASE WHEN char_length(name) BETWEEN 1 AND 64 THEN name ELSE prebuilds.refuse_name(argument, name) END;
 COMMENT ON FUNCTION prebuilds.refuse_name(text, text) IS 'Error 22023: the argument has not 1 to 64 characters';
-COMMENT ON FUNCTION prebuilds.require_name(text, text) IS 'Error 22023 unless the argument has 1 to 64 characters';
+COMMENT ON FUNCTION prebuilds.required_name(text, text) IS 'The argument. Error 22023 unless it has 1 to 64 characters';
 
 CREATE FUNCTION prebuilds.required_instant(as_of timestamptz) RETURNS timestamptz
     LANGUAGE plpgsql VOLATILE

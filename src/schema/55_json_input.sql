@@ -17,7 +17,7 @@ CREATE FUNCTION prebuilds.shown(value jsonb) RETURNS text
     RETURN CASE WHEN length(value::text) > 64 THEN left(value::text, 61) || '...' ELSE value::text END;
 COMMENT ON FUNCTION prebuilds.shown(jsonb) IS 'A value for an error message: of a long one only the beginning';
 
-CREATE FUNCTION prebuilds.refuse_object(value jsonb, path text, members text[]) RETURNS void
+CREATE FUNCTION prebuilds.refuse_object(value jsonb, path text, members text[]) RETURNS jsonb
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -33,14 +33,14 @@ BEGIN
                                    format('Members are %s.', array_to_string(members, ', ')));
 END
 $$;
-CREATE FUNCTION prebuilds.check_object(value jsonb, path text, members text[]) RETURNS void
+CREATE FUNCTION prebuilds.required_object(value jsonb, path text, members text[]) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE WHEN CASE jsonb_typeof(value) WHEN 'object' THEN value - members <> '{}' ELSE value IS NOT NULL END
-                THEN prebuilds.refuse_object(value, path, members) END;
+                THEN prebuilds.refuse_object(value, path, members) ELSE value END;
 COMMENT ON FUNCTION prebuilds.refuse_object(jsonb, text, text[]) IS
     'Error 22023: the value is no JSON object, or has another member than these';
-COMMENT ON FUNCTION prebuilds.check_object(jsonb, text, text[]) IS
-    'Error 22023 unless the value is a JSON object without other members than these';
+COMMENT ON FUNCTION prebuilds.required_object(jsonb, text, text[]) IS
+    'The value. Error 22023 unless it is NULL, or a JSON object without other members than these';
 
 CREATE FUNCTION prebuilds.has_member(object jsonb, member text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -17,7 +17,7 @@ BEGIN
         option := options -> i;
         option_path := format('%s.options[%s]', path, i);
         IF jsonb_typeof(option) = 'object' THEN
-            PERFORM prebuilds.check_object(option, option_path, ARRAY['name', 'value']);
+            option := prebuilds.required_object(option, option_path, ARRAY['name', 'value']);
             PERFORM prebuilds.text_member(option, option_path, 'name');
             option := option -> 'value';
         END IF;
@@ -51,7 +51,7 @@ BEGIN
     FOR i IN 0 .. jsonb_array_length(input) - 1 LOOP
         given := input -> i;
         path := format('parameters[%s]', i);
-        PERFORM prebuilds.check_object(given, path, ARRAY['name', 'type', 'required', 'default_value', 'mutable',
+        given := prebuilds.required_object(given, path, ARRAY['name', 'type', 'required', 'default_value', 'mutable',
                                                           'options', 'validation_regex', 'display_order']);
         parameter := jsonb_build_object(
             'name', prebuilds.name_member(given, path, 'name'),
@@ -161,11 +161,11 @@ BEGIN
     END IF;
     scheduling := configuration -> 'scheduling';
     path := path || '.scheduling';
-    PERFORM prebuilds.check_object(scheduling, path, ARRAY['timezone', 'schedule']);
+    scheduling := prebuilds.required_object(scheduling, path, ARRAY['timezone', 'schedule']);
     timezone := coalesce(prebuilds.text_member(scheduling, path, 'timezone'), '');
     FOR i IN 0 .. jsonb_array_length(prebuilds.array_member(scheduling, path, 'schedule')) - 1 LOOP
         given := scheduling -> 'schedule' -> i;
-        PERFORM prebuilds.check_object(given, format('%s.schedule[%s]', path, i), ARRAY['cron', 'instances']);
+        given := prebuilds.required_object(given, format('%s.schedule[%s]', path, i), ARRAY['cron', 'instances']);
         cron := coalesce(prebuilds.text_member(given, format('%s.schedule[%s]', path, i), 'cron'), '');
         instances := prebuilds.integer_member(given, format('%s.schedule[%s]', path, i), 'instances', 0, 100000);
         IF instances IS NULL THEN
@@ -204,10 +204,10 @@ DECLARE
     instances integer;
     ttl integer;
 BEGIN
-    PERFORM prebuilds.check_object(given, path, ARRAY['name', 'description', 'parameters', 'default', 'prebuilds']);
+    given := prebuilds.required_object(given, path, ARRAY['name', 'description', 'parameters', 'default', 'prebuilds']);
     IF has_prebuilds THEN
         configuration := given -> 'prebuilds';
-        PERFORM prebuilds.check_object(configuration, path || '.prebuilds',
+        configuration := prebuilds.required_object(configuration, path || '.prebuilds',
                                        ARRAY['instances', 'expiration_policy', 'scheduling']);
         instances := prebuilds.integer_member(configuration, path || '.prebuilds', 'instances', 0, 100000);
         IF instances IS NULL THEN
@@ -217,7 +217,7 @@ BEGIN
     END IF;
     IF prebuilds.has_member(configuration, 'expiration_policy') THEN
         policy := configuration -> 'expiration_policy';
-        PERFORM prebuilds.check_object(policy, path || '.prebuilds.expiration_policy', ARRAY['ttl']);
+        policy := prebuilds.required_object(policy, path || '.prebuilds.expiration_policy', ARRAY['ttl']);
         ttl := prebuilds.integer_member(policy, path || '.prebuilds.expiration_policy', 'ttl', 0, 31536000);
         IF ttl BETWEEN 1 AND 3599 THEN
             PERFORM prebuilds.refuse_input(path || '.prebuilds.expiration_policy.ttl', format('invalid ttl: %s', ttl),
@@ -368,10 +368,10 @@ DECLARE
     version_found prebuilds.template_versions;
     differences text[];
 BEGIN
-    PERFORM prebuilds.require_name('organization', organization);
-    PERFORM prebuilds.require_name('template', template);
-    PERFORM prebuilds.require_name('version', version);
-    PERFORM prebuilds.require_name('provisioner', provisioner);
+    organization := prebuilds.required_name('organization', organization);
+    template := prebuilds.required_name('template', template);
+    version := prebuilds.required_name('version', version);
+    provisioner := prebuilds.required_name('provisioner', provisioner);
     PERFORM prebuilds.refuse_null(a.name)
     FROM (VALUES ('presets', presets IS NULL), ('definition', definition IS NULL), ('parameters', parameters IS NULL),
                  ('tags', tags IS NULL), ('activate', activate IS NULL)) AS a (name, is_null)

@@ -14,7 +14,7 @@ DECLARE
     address constant text := coalesce(email, username || '@localhost');
     user_id uuid;
 BEGIN
-    PERFORM prebuilds.require_name('username', username);
+    username := prebuilds.required_name('username', username);
     IF email = '' OR char_length(email) > 254 THEN
         RAISE EXCEPTION 'email "%" is empty or too long', left(email, 64)
             USING ERRCODE = '22023', HINT = 'Pass 1 to 254 characters, or NULL for username@localhost.';
@@ -183,7 +183,7 @@ COMMENT ON FUNCTION prebuilds.insert_build(uuid, uuid, uuid, text, jsonb, intege
     'provisioner state of the previous build goes on. provisioner is the template''s; tags are the version''s, normalised '
     'for the workspace''s owner';
 
-CREATE FUNCTION prebuilds.refuse_owner(owner_id uuid) RETURNS void
+CREATE FUNCTION prebuilds.refuse_owner(owner_id uuid) RETURNS uuid
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -195,11 +195,12 @@ BEGIN
         USING ERRCODE = '22023', HINT = 'Pass the id of a person, see prebuilds_ensure_user().';
 END
 $$;
-CREATE FUNCTION prebuilds.require_owner(owner_id uuid) RETURNS void
+CREATE FUNCTION prebuilds.required_owner(owner_id uuid) RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN owner_id IS NULL OR owner_id = prebuilds.system_user_id() THEN prebuilds.refuse_owner(owner_id) END;
+    RETURN CASE WHEN owner_id <> prebuilds.system_user_id() THEN owner_id ELSE prebuilds.refuse_owner(owner_id) END;
 COMMENT ON FUNCTION prebuilds.refuse_owner(uuid) IS 'Error 22023: nobody, or the prebuilds user';
-COMMENT ON FUNCTION prebuilds.require_owner(uuid) IS 'Error 22023 unless it is somebody who can own a claimed workspace';
+COMMENT ON FUNCTION prebuilds.required_owner(uuid) IS
+    'The owner. Error 22023 unless it is somebody who can own a claimed workspace';
 
 CREATE FUNCTION prebuilds.refuse_lifecycle(autostart_schedule text, next_start_at timestamptz) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -214,13 +215,12 @@ BEGIN
         USING ERRCODE = '22023', HINT = 'Pass a finite time, or NULL for none.';
 END
 $$;
-CREATE FUNCTION prebuilds.require_lifecycle(autostart_schedule text, next_start_at timestamptz) RETURNS void
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN autostart_schedule = '' OR NOT isfinite(next_start_at)
-                THEN prebuilds.refuse_lifecycle(autostart_schedule, next_start_at) END;
+CREATE FUNCTION prebuilds.is_lifecycle(autostart_schedule text, next_start_at timestamptz) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN coalesce(autostart_schedule <> '', true) AND coalesce(isfinite(next_start_at), true);
 COMMENT ON FUNCTION prebuilds.refuse_lifecycle(text, timestamptz) IS 'Error 22023: an empty or infinite argument';
-COMMENT ON FUNCTION prebuilds.require_lifecycle(text, timestamptz) IS
-    'Error 22023 if a lifecycle argument is empty or infinite';
+COMMENT ON FUNCTION prebuilds.is_lifecycle(text, timestamptz) IS
+    'Whether lifecycle arguments are neither empty nor infinite; they may be NULL';
 
 CREATE FUNCTION prebuilds.refuse_taken_name(owner_id uuid, name text) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -337,8 +337,11 @@ BEGIN
     ELSIF build IS NULL THEN
         PERFORM prebuilds.refuse_null('build');
     END IF;
-    PERFORM prebuilds.require_owner(owner_id), prebuilds.require_name('name', name),
-            prebuilds.require_lifecycle(autostart_schedule, next_start_at);
+    owner_id := prebuilds.required_owner(owner_id);
+    name := prebuilds.required_name('name', name);
+    IF NOT prebuilds.is_lifecycle(autostart_schedule, next_start_at) THEN
+        PERFORM prebuilds.refuse_lifecycle(autostart_schedule, next_start_at);
+    END IF;
     RETURN (prebuilds.claim(preset_id, owner_id, name, autostart_schedule, next_start_at, nanoseconds, build, NULL,
                             now)).workspace_id;
 END
@@ -410,12 +413,15 @@ BEGIN
     IF template_id IS NULL THEN
         PERFORM prebuilds.refuse_null('template_id');
     END IF;
-    PERFORM prebuilds.require_owner(owner_id), prebuilds.require_name('name', name);
+    owner_id := prebuilds.required_owner(owner_id);
+    name := prebuilds.required_name('name', name);
     IF parameters IS NULL THEN
         PERFORM prebuilds.refuse_null('parameters');
     END IF;
     given := prebuilds.texts_of(parameters, 'parameters');
-    PERFORM prebuilds.require_lifecycle(autostart_schedule, next_start_at);
+    IF NOT prebuilds.is_lifecycle(autostart_schedule, next_start_at) THEN
+        PERFORM prebuilds.refuse_lifecycle(autostart_schedule, next_start_at);
+    END IF;
     PERFORM FROM prebuilds.users AS u WHERE u.id = owner_id AND NOT u.deleted;
     IF NOT FOUND THEN
         PERFORM prebuilds.refuse_unknown('user', owner_id);

@@ -151,7 +151,7 @@ DECLARE
     lost uuid[];
 BEGIN
     IF coalesce(organization, '') = '' THEN
-        PERFORM prebuilds.require_name('organization', organization);
+        organization := prebuilds.required_name('organization', organization);
     ELSIF provisioners IS NULL THEN
         PERFORM prebuilds.refuse_null('provisioners');
     ELSIF tags IS NULL THEN
@@ -164,7 +164,7 @@ BEGIN
         RAISE EXCEPTION 'provisioners % names no provisioner', provisioners
             USING ERRCODE = '22023', HINT = 'Pass the types of jobs that the daemon can do, such as {terraform}.';
     END IF;
-    PERFORM prebuilds.require_name('name', name);
+    name := prebuilds.required_name('name', name);
     daemon_tags := prebuilds.read_tags(tags);
     SELECT o.id INTO organization_id FROM prebuilds.organizations AS o
     WHERE lower(o.name) = lower(organization) AND NOT o.deleted;
@@ -257,16 +257,15 @@ BEGIN
               HINT = 'Drop what the job made, and acquire another one.';
 END
 $$;
-CREATE FUNCTION prebuilds.require_held(
-    job_id uuid, daemon_id uuid, worker_id uuid, job_status prebuilds.provisioner_job_status)
-    RETURNS void
-    LANGUAGE sql STABLE
-    RETURN CASE WHEN worker_id IS DISTINCT FROM daemon_id OR job_status NOT IN ('running', 'canceling')
-                THEN prebuilds.refuse_held(job_id, daemon_id, worker_id, job_status) END;
 COMMENT ON FUNCTION prebuilds.refuse_held(uuid, uuid, uuid, prebuilds.provisioner_job_status) IS
-    'Raises what is wrong for prebuilds.require_held';
-COMMENT ON FUNCTION prebuilds.require_held(uuid, uuid, uuid, prebuilds.provisioner_job_status) IS
     'Errors: 42501 (the daemon does not hold the job), 55000 (the job has ended)';
+CREATE FUNCTION prebuilds.holds(
+    daemon_id uuid, worker_id uuid, job_status prebuilds.provisioner_job_status)
+    RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    RETURN worker_id IS NOT DISTINCT FROM daemon_id AND job_status IN ('running', 'canceling');
+COMMENT ON FUNCTION prebuilds.holds(uuid, uuid, prebuilds.provisioner_job_status) IS
+    'Whether a job of this worker and status is at work on this daemon';
 
 CREATE FUNCTION prebuilds.serves(daemon_tags jsonb, job_tags jsonb) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -404,7 +403,9 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM prebuilds.refuse_unknown('job', job_id);
     END IF;
-    PERFORM prebuilds.require_held(job_id, daemon.id, job.worker_id, job.job_status);
+    IF NOT prebuilds.holds(daemon.id, job.worker_id, job.job_status) THEN
+        PERFORM prebuilds.refuse_held(job_id, daemon.id, job.worker_id, job.job_status);
+    END IF;
     UPDATE prebuilds.provisioner_jobs AS j SET updated_at = now WHERE j.id = job_id;
     IF logs <> '{}' THEN
         SELECT coalesce(sum(octet_length(l.line)), 0) INTO kept
@@ -473,10 +474,9 @@ BEGIN
     agent_ids := '{}';
     daily_cost := 0;
     FOR i IN 0 .. jsonb_array_length(input) - 1 LOOP
-        object := input -> i;
         path := format('resources[%s]', i);
-        PERFORM prebuilds.check_object(object, path, ARRAY['type', 'name', 'daily_cost', 'instance_type', 'metadata',
-                                                           'agents']);
+        object := prebuilds.required_object(input -> i, path, ARRAY['type', 'name', 'daily_cost', 'instance_type',
+                                                                    'metadata', 'agents']);
         resource.id := prebuilds.uuid_v7(now);
         resource.type := prebuilds.required_text_member(object, path, 'type');
         resource.name := prebuilds.required_text_member(object, path, 'name');
@@ -488,9 +488,8 @@ BEGIN
 
         agent_objects := prebuilds.array_member(object, path, 'agents');
         FOR n IN 0 .. jsonb_array_length(agent_objects) - 1 LOOP
-            object := agent_objects -> n;
             agent_path := format('%s.agents[%s]', path, n);
-            PERFORM prebuilds.check_object(object, agent_path, ARRAY['name', 'metadata']);
+            object := prebuilds.required_object(agent_objects -> n, agent_path, ARRAY['name', 'metadata']);
             agent.id := prebuilds.uuid_v7(now);
             agent.resource_id := resource.id;
             agent.name := prebuilds.required_text_member(object, agent_path, 'name');
@@ -529,7 +528,9 @@ BEGIN
     IF job.job_status IS NULL THEN
         PERFORM prebuilds.refuse_job(job_id);
     END IF;
-    PERFORM prebuilds.require_held(job_id, daemon.id, job.worker_id, job.job_status);
+    IF NOT prebuilds.holds(daemon.id, job.worker_id, job.job_status) THEN
+        PERFORM prebuilds.refuse_held(job_id, daemon.id, job.worker_id, job.job_status);
+    END IF;
 
     agent_ids := made.agent_ids;
     IF job.build_number > 1 THEN
@@ -606,7 +607,9 @@ BEGIN
     IF job.job_status IS NULL THEN
         PERFORM prebuilds.refuse_job(job_id);
     END IF;
-    PERFORM prebuilds.require_held(job_id, daemon.id, job.worker_id, job.job_status);
+    IF NOT prebuilds.holds(daemon.id, job.worker_id, job.job_status) THEN
+        PERFORM prebuilds.refuse_held(job_id, daemon.id, job.worker_id, job.job_status);
+    END IF;
     UPDATE prebuilds.provisioner_jobs AS j
     SET completed_at = now, updated_at = now, error = error, error_code = error_code WHERE j.id = job_id;
     changed := true;
