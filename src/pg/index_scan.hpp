@@ -25,7 +25,10 @@ class IndexScan {
         key_count_(key_count) {}
 
   AttrNumber column(const char *name) const { return column_number(RelationGetDescr(table_), name); }
-  Oid type(AttrNumber column) const { return TupleDescAttr(RelationGetDescr(table_), column - 1)->atttypid; }
+  Form_pg_attribute attribute(AttrNumber column) const {
+    return TupleDescAttr(RelationGetDescr(table_), column - 1);
+  }
+  Oid type(AttrNumber column) const { return attribute(column)->atttypid; }
 
   // What the keys point to has to live as long as the scan.
   void start(ScanKeyData *keys) { index_rescan(scan_, keys, key_count_, nullptr, 0); }
@@ -48,6 +51,8 @@ class IndexScan {
     bool null = false;
     return slot_getattr(slot_, column, &null);
   }
+  Datum value(const char *name) { return value(column(name)); }
+  core::Uuid uuid(const char *name) { return to_uuid(value(name)); }
 
   // The whole row as a value of the table's type, in palloc'd memory.
   Datum copy() { return ExecFetchSlotHeapTupleDatum(slot_); }
@@ -86,5 +91,17 @@ class IndexScan {
   int key_count_;
   core::Uuid key_{};
 };
+
+// f(row) for the row of a key under the active snapshot, in an index whose first column is a uuid; false:
+// there is none. Only inside of call().
+template <class F>
+bool find_row(const char *table, const char *index, const core::Uuid &key, F f) {
+  IndexScan row(relation_oid(table), index, 1);
+  row.start(key);
+  const bool found = row.next();
+  if (found) f(row);
+  row.end();
+  return found;
+}
 
 }  // namespace prebuilds::pg

@@ -28,32 +28,19 @@ bool is_pending(pg::IndexScan &job) {
          job.is_null(job.column("canceled_at"));
 }
 
-// A row by its key, after f(row).
-template <class F>
-std::optional<Datum> find_row(const char *table, const char *key, const core::Uuid &id, F f) {
-  pg::IndexScan rows(pg::relation_oid(table), key, 1);
-  rows.start(id);
-  std::optional<Datum> row;
-  if (rows.next()) {
-    f(rows);
-    row = rows.copy();
-  }
-  rows.end();
-  return row;
-}
-
 // False: somebody holds the row of the read model, who is about to change the prebuild. The job is left to
 // him.
 bool lock_prebuild(const core::Uuid &job, Picked &picked) {
   core::Uuid workspace{};
-  picked.build = find_row("workspace_builds", "workspace_builds_job_id_key", job, [&](pg::IndexScan &build) {
-    workspace = pg::to_uuid(build.value(build.column("workspace_id")));
+  bool prebuild = false;
+  pg::find_row("workspace_builds", "workspace_builds_job_id_key", job, [&](pg::IndexScan &build) {
+    workspace = build.uuid("workspace_id");
+    picked.build = build.copy();
   });
   if (!picked.build) return true;
-  bool prebuild = false;
-  picked.workspace = find_row("workspaces", "workspaces_pkey", workspace, [&](pg::IndexScan &row) {
-    prebuild = pg::to_uuid(row.value(row.column("owner_id"))) == core::system_user &&
-               !DatumGetBool(row.value(row.column("deleted")));
+  pg::find_row("workspaces", "workspaces_pkey", workspace, [&](pg::IndexScan &row) {
+    prebuild = row.uuid("owner_id") == core::system_user && !DatumGetBool(row.value("deleted"));
+    picked.workspace = row.copy();
   });
   if (!prebuild) return true;
   pg::IndexScan live(pg::relation_oid("live_prebuilds"), "live_prebuilds_pkey", 1, RowShareLock);

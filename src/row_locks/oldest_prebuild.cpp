@@ -44,8 +44,7 @@ class Claimable {
 // Locking it excludes an uncommitted build of somebody else as well, who holds its foreign key's lock.
 bool lock_prebuild_workspace(pg::IndexScan &workspaces, const core::Uuid &id) {
   const auto is_prebuild = [&] {
-    return pg::to_uuid(workspaces.value(workspaces.column("owner_id"))) == core::system_user &&
-           !DatumGetBool(workspaces.value(workspaces.column("deleted")));
+    return workspaces.uuid("owner_id") == core::system_user && !DatumGetBool(workspaces.value("deleted"));
   };
   workspaces.start(id);
   return workspaces.next() && is_prebuild() &&

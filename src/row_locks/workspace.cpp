@@ -27,8 +27,6 @@ bool lock_workspace(const core::Uuid &id, F f) {
          (lock_row("live_prebuilds", "live_prebuilds_pkey", id, [](pg::IndexScan &) {}), true);
 }
 
-core::Uuid uuid(pg::IndexScan &row, const char *column) { return pg::to_uuid(row.value(row.column(column))); }
-
 // What prebuilds.lock_job() returns of a job.
 struct Locked {
   bool has_build = false;
@@ -44,16 +42,13 @@ struct Locked {
 
 void find_build(const core::Uuid &job, Locked &locked) {
   row_locks::push_statement_snapshot();
-  pg::IndexScan build(pg::relation_oid("workspace_builds"), "workspace_builds_job_id_key", 1);
-  build.start(job);
-  locked.has_build = build.next();
-  if (locked.has_build) {
-    locked.workspace_id = uuid(build, "workspace_id");
-    locked.build_id = uuid(build, "id");
-    locked.build_number = build.value(build.column("build_number"));
-    locked.transition = build.value(build.column("transition"));
-  }
-  build.end();
+  locked.has_build =
+      pg::find_row("workspace_builds", "workspace_builds_job_id_key", job, [&](pg::IndexScan &build) {
+        locked.workspace_id = build.uuid("workspace_id");
+        locked.build_id = build.uuid("id");
+        locked.build_number = build.value("build_number");
+        locked.transition = build.value("transition");
+      });
   PopActiveSnapshot();
 }
 
@@ -63,14 +58,14 @@ Locked lock_job(const core::Uuid &id) {
     find_build(id, locked);
     if (locked.has_build) {
       lock_workspace(locked.workspace_id, [&](pg::IndexScan &workspace) {
-        locked.owner_id = uuid(workspace, "owner_id");
+        locked.owner_id = workspace.uuid("owner_id");
         const AttrNumber ttl = workspace.column("ttl");
         if (!workspace.is_null(ttl)) locked.ttl = workspace.value(ttl);
       });
     }
     locked.found = lock_row("provisioner_jobs", "provisioner_jobs_pkey", id, [&](pg::IndexScan &job) {
-      locked.job_status = job.value(job.column("job_status"));
-      if (!job.is_null(job.column("worker_id"))) locked.worker_id = uuid(job, "worker_id");
+      locked.job_status = job.value("job_status");
+      if (!job.is_null(job.column("worker_id"))) locked.worker_id = job.uuid("worker_id");
     });
     return locked;
   });

@@ -243,34 +243,16 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     prebuild prebuilds.live_prebuilds;
+    preset prebuilds.claim_terms;
+    active boolean;
     oldest timestamptz := '-infinity';
     passed_over uuid[] := '{}';
-    preset record;
-    active boolean;
 BEGIN
     -- First the lock, then the look: no deletion or promotion of the template can go unseen any more.
     LOOP
         prebuild := prebuilds.lock_oldest_prebuild(preset_id, oldest, passed_over);
-        -- One row, by keys: LIMIT and sub-selects leave the planner no join that it could turn into a scan. An earlier
-        -- build may have been reopened: the latest one, which the read model shows, is not all that counts.
-        SELECT p.template_version_id, p.desired_instances, v.template_id, v.organization_id, v.tags,
-               t.provisioner, t.default_ttl,
-               t.active_version_id IS NOT DISTINCT FROM p.template_version_id AND NOT t.deleted AND t.deprecated = ''
-                   AS active,
-               prebuilds.oldest_unexpired(p.last_invalidated_at, p.invalidate_after_secs, now) AS oldest,
-               EXISTS (SELECT FROM prebuilds.workspace_builds AS b
-                       WHERE b.workspace_id = prebuild.workspace_id AND b.open) AS at_work,
-               EXISTS (SELECT FROM prebuilds.workspaces AS w
-                       WHERE w.owner_id = owner_id AND lower(w.name) = lower(name) AND NOT w.deleted) AS name_taken,
-               EXISTS (SELECT FROM prebuilds.users AS u WHERE u.id = owner_id AND NOT u.deleted) AS owner_exists
-        INTO preset
-        FROM prebuilds.template_version_presets AS p
-        CROSS JOIN LATERAL (SELECT f.template_id, f.organization_id, f.tags FROM prebuilds.template_versions AS f
-                            WHERE f.id = p.template_version_id LIMIT 1) AS v
-        CROSS JOIN LATERAL (SELECT f.active_version_id, f.deleted, f.deprecated, f.provisioner, f.default_ttl
-                            FROM prebuilds.templates AS f WHERE f.id = v.template_id LIMIT 1) AS t
-        WHERE p.id = preset_id;
-        IF NOT FOUND THEN
+        preset := prebuilds.find_claim_terms(preset_id, owner_id, name, prebuild.workspace_id);
+        IF preset.template_id IS NULL THEN
             PERFORM prebuilds.refuse_unknown('preset', preset_id);
         ELSIF NOT preset.owner_exists THEN
             PERFORM prebuilds.refuse_unknown('user', owner_id);
@@ -280,11 +262,11 @@ BEGIN
         END IF;
         active := preset.active AND NOT prebuilds.deleted_meanwhile(preset.template_id);
         EXIT WHEN prebuild.workspace_id IS NULL OR NOT active;
-        IF prebuild.created_at >= preset.oldest AND NOT preset.at_work THEN
+        oldest := prebuilds.oldest_unexpired(preset.last_invalidated_at, preset.invalidate_after_secs, now);
+        IF prebuild.created_at >= oldest AND NOT preset.at_work THEN
             workspace_id := prebuild.workspace_id;
             EXIT;
         END IF;
-        oldest := preset.oldest;
         passed_over := passed_over || prebuild.workspace_id;
     END LOOP;
 
