@@ -54,6 +54,8 @@ class IndexScan {
   Datum value(const char *name) { return value(column(name)); }
   core::Uuid uuid(const char *name) { return to_uuid(value(name)); }
 
+  // Where the row is, in the version that was found or locked.
+  const ItemPointerData &at() const { return slot_->tts_tid; }
   // The whole row as a value of the table's type, in palloc'd memory.
   Datum copy() { return ExecFetchSlotHeapTupleDatum(slot_); }
   // The whole row; valid until the next one is looked for.

@@ -32,7 +32,7 @@ Param::Param(const std::vector<Record> &v) {
   });
 }
 
-Record make_record(Oid table, std::initializer_list<Param> values) {
+Record make_record(Oid table, std::span<const Param> values) {
   std::array<Datum, 64> columns;
   std::array<bool, 64> nulls;
   std::size_t n = 0;

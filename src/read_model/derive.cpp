@@ -4,6 +4,7 @@
 #include "pg/index_scan.hpp"
 #include "pg/owner.hpp"
 #include "pg/settings.hpp"
+#include "pg/table_writer.hpp"
 #include "read_model/definition.hpp"
 #include "read_model/read_model.hpp"
 #include "worker/wakeup.hpp"
@@ -12,7 +13,8 @@ namespace prebuilds::read_model {
 
 namespace {
 
-constinit pg::Statement write_rows(R"sql(
+// A row that another session has inserted meanwhile is written over, and returned.
+constinit pg::Statement insert_rows(R"sql(
   INSERT INTO prebuilds.live_prebuilds AS l
          (workspace_id, preset_id, build_preset_id, template_version_id, created_at, build_id, build_number,
           build_created_at, transition, job_id, job_status, job_completed_at, system_initiated, worker_assigned, ready)
@@ -37,9 +39,9 @@ constinit pg::Statement write_rows(R"sql(
          system_initiated = excluded.system_initiated,
          worker_assigned = excluded.worker_assigned,
          ready = excluded.ready
-  RETURNING l.workspace_id, l.xmax <> 0 AS updated
+  RETURNING l.xmax <> 0 AS updated
 )sql",
-                                   RECORDARRAYOID);
+                                    RECORDARRAYOID);
 
 constinit pg::Statement rows_that_differ(R"sql(
   SELECT coalesce(l.workspace_id, d.workspace_id)
@@ -54,7 +56,13 @@ void note(const std::optional<core::Uuid> &preset) {
   if (preset) worker::note_changed(*preset);
 }
 
-using Rows = std::map<core::Uuid, LivePrebuild>;
+// A row as it is stored, and where.
+struct Stored {
+  LivePrebuild row;
+  ItemPointerData at;
+};
+
+using Rows = std::map<core::Uuid, Stored>;
 
 LivePrebuild read(pg::Row row) {
   LivePrebuild read;
@@ -94,11 +102,11 @@ void lock_each(const std::vector<core::Uuid> &workspaces, F f) {
 }
 
 Rows lock(const std::vector<core::Uuid> &workspaces) {
-  std::vector<LivePrebuild> locked;
+  std::vector<Stored> locked;
   locked.reserve(workspaces.size());
-  lock_each(workspaces, [&](pg::IndexScan &live) { locked.push_back(read(live.row())); });
+  lock_each(workspaces, [&](pg::IndexScan &live) { locked.push_back({read(live.row()), live.at()}); });
   Rows rows;
-  for (const LivePrebuild &row : locked) rows.emplace(row.workspace_id, row);
+  for (const Stored &stored : locked) rows.emplace(stored.row.workspace_id, stored);
   return rows;
 }
 
@@ -115,27 +123,44 @@ bool has_label(Oid enum_value, std::string_view label) {
          }) == label;
 }
 
-// Writes rows over those of the same workspaces, with the rights of the table's owner. False: another session
-// had inserted one that `locked` does not know.
-bool write(const std::vector<LivePrebuild> &rows, const Rows &locked) {
-  const Relation table =
-      pg::call([] { return table_open(pg::relation_oid("live_prebuilds"), RowExclusiveLock); });
+std::array<pg::Param, 15> columns(const LivePrebuild &row) {
+  return {
+      row.workspace_id, row.preset_id,        row.build_preset_id,  row.template_version_id, row.created_at,
+      row.build_id,     row.build_number,     row.build_created_at, row.transition,          row.job_id,
+      row.job_status,   row.job_completed_at, row.system_initiated, row.worker_assigned,     row.ready};
+}
+
+Relation open_table() {
+  return pg::call([] { return table_open(pg::relation_oid("live_prebuilds"), RowExclusiveLock); });
+}
+
+// Writes rows over those that lock() found, with the rights of the table's owner, as insert() does.
+void update(const std::vector<Stored> &rows) {
+  const Relation table = open_table();
+  const pg::OwnerScope owner(table);
+  pg::call([&] {
+    pg::TableWriter writer(table);
+    for (const Stored &stored : rows) {
+      CHECK_FOR_INTERRUPTS();
+      writer.update(stored.at, columns(stored.row));
+    }
+    writer.end();
+    table_close(table, NoLock);
+  });
+}
+
+// Adds rows that lock() did not find. False: another session had inserted one of them.
+bool insert(const std::vector<LivePrebuild> &rows) {
+  const Relation table = open_table();
   const pg::OwnerScope owner(table);
   const pg::StatementSettings settings;
   const pg::SpiSession session;
   std::vector<pg::Record> records;
   records.reserve(rows.size());
   for (const LivePrebuild &row : rows)
-    records.push_back(pg::make_record(
-        RelationGetRelid(table),
-        {row.workspace_id, row.preset_id, row.build_preset_id, row.template_version_id, row.created_at,
-         row.build_id, row.build_number, row.build_created_at, row.transition, row.job_id, row.job_status,
-         row.job_completed_at, row.system_initiated, row.worker_assigned, row.ready}));
+    records.push_back(pg::make_record(RelationGetRelid(table), columns(row)));
   bool alone = true;
-  write_rows.run({records}).each([&](pg::Row &row) {
-    const core::Uuid workspace = row.uuid();
-    if (row.boolean() && !locked.contains(workspace)) alone = false;
-  });
+  insert_rows.run({records}).each([&](pg::Row &row) { alone = alone && !row.boolean(); });
   pg::call([&] { table_close(table, NoLock); });
   return alone;
 }
@@ -160,19 +185,25 @@ void derive(const std::vector<core::Uuid> &workspaces) {
   for (bool alone = false; !alone;) {
     const Rows locked = lock(workspaces);
     Rows gone = locked;
-    std::vector<LivePrebuild> changed;
+    std::vector<Stored> changed;
+    std::vector<LivePrebuild> added;
     for (const LivePrebuild &row : latest_definitions(workspaces)) {
       gone.erase(row.workspace_id);
       const auto before = locked.find(row.workspace_id);
-      if (before != locked.end() && before->second == row) continue;
-      changed.push_back(row);
-      note_written(row, before == locked.end() ? nullptr : &before->second);
+      if (before == locked.end()) {
+        added.push_back(row);
+        note_written(row, nullptr);
+      } else if (before->second.row != row) {
+        changed.push_back({row, before->second.at});
+        note_written(row, &before->second.row);
+      }
     }
+    if (!changed.empty()) update(changed);
     // What another session inserted since we looked may be newer than what we wrote over it: then look again.
-    alone = changed.empty() || write(changed, locked);
+    alone = added.empty() || insert(added);
     if (gone.empty()) continue;
     std::vector<core::Uuid> removed;
-    for (const auto &[workspace, row] : gone) removed.push_back(workspace);
+    for (const auto &[workspace, stored] : gone) removed.push_back(workspace);
     remove(removed);
   }
 }

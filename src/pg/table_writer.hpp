@@ -1,0 +1,31 @@
+// Rows of a table written without a statement, as PostgreSQL's logical replication does it: where a few rows
+// are known already, to start an executor for them would take longer than to write them. Only inside of
+// call().
+#pragma once
+
+#include "pg/spi.hpp"
+
+namespace prebuilds::pg {
+
+// A table, opened for any number of rows. Constraints are checked, foreign keys included, and row triggers
+// fire unless they are of columns; statement triggers do not. Rights are not checked. There is no destructor:
+// an error leaves everything to the transaction's abort.
+class TableWriter {
+ public:
+  // The table is locked RowExclusiveLock, and stays open until the end.
+  explicit TableWriter(Relation table);
+
+  // Replaces a row that this transaction has locked, in its latest version, by these values of all columns.
+  void update(const ItemPointerData &at, std::span<const Param> row);
+
+  // What was written is visible from here on.
+  void end();
+
+ private:
+  EState *state_;
+  ResultRelInfo *target_;
+  TupleTableSlot *before_;
+  TupleTableSlot *after_;
+};
+
+}  // namespace prebuilds::pg
