@@ -19,7 +19,8 @@ struct Picked {
   Datum row = 0;  // of prebuilds.live_prebuilds
 };
 
-// A row that was locked after somebody had changed it may not be what the index said any more.
+// The index says that a prebuild is ready, and no more; a row that was locked after somebody had changed it
+// may not be what was looked at.
 class Claimable {
  public:
   explicit Claimable(pg::IndexScan &live)
@@ -71,7 +72,8 @@ Picked pick(const Wanted &wanted, const core::Place &from) {
       if (std::find(wanted.passed_over.begin(), wanted.passed_over.end(), place->id) !=
           wanted.passed_over.end())
         continue;
-      picked.found = pool.row().lock_like_select(LockWaitSkip) == pg::RowLock::taken &&
+      picked.found = is_claimable(pool.row(), wanted.preset) &&
+                     pool.row().lock_like_select(LockWaitSkip) == pg::RowLock::taken &&
                      is_claimable(pool.row(), wanted.preset) &&
                      lock_prebuild_workspace(workspaces, place->id);
       if (picked.found) picked.row = pool.row().copy();

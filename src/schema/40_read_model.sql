@@ -20,9 +20,9 @@ CREATE TABLE prebuilds.live_prebuilds (
 )
 WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500,
       autovacuum_analyze_scale_factor = 0.05);
--- What a claim may take, oldest first.
-CREATE INDEX live_prebuilds_claim_idx ON prebuilds.live_prebuilds (preset_id, created_at, workspace_id)
-    WHERE transition = 'start' AND job_status = 'succeeded' AND ready;
+-- What a claim may take, oldest first. A column of a condition counts as indexed, and a new value in one costs an entry in
+-- every index of the table: so only the last of what makes a prebuild claimable is one, not the status of its job.
+CREATE INDEX live_prebuilds_claim_idx ON prebuilds.live_prebuilds (preset_id, created_at, workspace_id) WHERE ready;
 -- A pool, from where it begins: beside an old snapshot the entries before that are dead and stay.
 CREATE INDEX live_prebuilds_pool_idx ON prebuilds.live_prebuilds (preset_id, created_at, workspace_id);
 CREATE INDEX live_prebuilds_build_preset_id_idx ON prebuilds.live_prebuilds (build_preset_id);
