@@ -138,15 +138,20 @@ void follow(const std::vector<core::FinishedJob> &finished) {
   std::vector<core::Uuid> still_open;
   for (const metrics::StoredBuild &stored : builds)
     if (stored.open) still_open.push_back(stored.build.job.id);
-  if (!still_open.empty()) close_builds.run({still_open});
+  if (!still_open.empty()) {
+    const pg::SpiSession session;
+    close_builds.run({still_open});
+  }
   metrics::observe(builds);
 }
 
 void set_flags(Relation table, const Turned &jobs) {
   const pg::OwnerScope owner(table);
-  const pg::SpiSession session;
   if (!jobs.finished.empty()) follow(jobs.finished);
-  if (!jobs.reopened.empty()) open_builds.run({jobs.reopened});
+  if (!jobs.reopened.empty()) {
+    const pg::SpiSession session;
+    open_builds.run({jobs.reopened});
+  }
 }
 
 }  // namespace

@@ -1,21 +1,11 @@
 #include "metrics/finished_builds.hpp"
 
 #include "pg/index_scan.hpp"
+#include "pg/table_writer.hpp"
 
 namespace prebuilds::metrics {
 
 namespace {
-
-// Columns of prebuilds.metric_observations. Runs under the caller's search_path.
-constinit pg::Statement insert_observations(R"sql(
-  INSERT INTO prebuilds.metric_observations
-  SELECT n.*
-    FROM pg_catalog.unnest($1) AS n
-         (id pg_catalog.uuid, created_at pg_catalog.timestamptz, template_id pg_catalog.uuid,
-          preset_name pg_catalog.text, metric pg_catalog.text, variant pg_catalog.text,
-          seconds pg_catalog.numeric)
-)sql",
-                                            RECORDARRAYOID);
 
 // What the series of a build are known by.
 struct Series {
@@ -94,6 +84,26 @@ void find_series(std::span<Told> builds) {
   });
 }
 
+void store(std::span<const Told> builds) {
+  pg::call([&] {
+    const Relation table = table_open(pg::relation_oid("metric_observations"), RowExclusiveLock);
+    pg::TableWriter writer(table);
+    for (const Told &told : builds) {
+      CHECK_FOR_INTERRUPTS();
+      const core::Instant at = told.build->build.job.ended_at;
+      for (const core::Observation &observation : told.observations) {
+        std::optional<pg::Seconds> seconds;
+        if (observation.duration) seconds = {*observation.duration};
+        writer.insert(std::array<pg::Param, 7>{pg::make_uuid_v7(at), at, told.series.template_id,
+                                               told.series.preset_name, observation.metric,
+                                               observation.variant, seconds});
+      }
+    }
+    writer.end();
+    table_close(table, NoLock);
+  });
+}
+
 }  // namespace
 
 std::optional<core::Outcome> outcome_of(Datum job_status) {
@@ -168,20 +178,8 @@ void observe(std::span<const StoredBuild> builds) {
   if (!tellers.empty()) find_series(tellers);
   pg::call([] { PopActiveSnapshot(); });
 
-  const Oid table = pg::relation_oid("metric_observations");
-  std::vector<pg::Record> rows;
-  for (const Told &told : tellers) {
-    if (!told.series.found) continue;
-    const core::Instant at = told.build->build.job.ended_at;
-    for (const core::Observation &observation : told.observations) {
-      std::optional<pg::Seconds> seconds;
-      if (observation.duration) seconds = {*observation.duration};
-      rows.push_back(
-          pg::make_record(table, {pg::make_uuid_v7(at), at, told.series.template_id, told.series.preset_name,
-                                  observation.metric, observation.variant, seconds}));
-    }
-  }
-  if (!rows.empty()) insert_observations.run({rows});
+  std::erase_if(tellers, [](const Told &told) { return !told.series.found; });
+  if (!tellers.empty()) store(tellers);
 }
 
 }  // namespace prebuilds::metrics

@@ -25,8 +25,7 @@ core::FinishedJob read_job(TupleTableSlot *row, core::Outcome outcome);
 // The builds of jobs that this transaction has ended, on the latest snapshot; most jobs have one.
 std::vector<StoredBuild> builds_of(std::span<const core::FinishedJob> jobs);
 
-// Adds what they tell to prebuilds.metric_observations, by one statement however many they are: a pass may
-// end thousands. In an open session, with the rights of the table's owner.
+// Adds what they tell to prebuilds.metric_observations.
 void observe(std::span<const StoredBuild> builds);
 
 }  // namespace prebuilds::metrics

@@ -17,7 +17,7 @@ TableWriter::TableWriter(Relation table) : state_(CreateExecutorState()) {
   AfterTriggerBeginQuery();
 }
 
-void TableWriter::update(const ItemPointerData &at, std::span<const Param> row) {
+void TableWriter::hold(std::span<const Param> row) {
   ExecClearTuple(after_);
   if (after_->tts_tupleDescriptor->natts != static_cast<int>(row.size()))
     throw SqlError(ERRCODE_INTERNAL_ERROR,
@@ -28,6 +28,16 @@ void TableWriter::update(const ItemPointerData &at, std::span<const Param> row) 
     after_->tts_isnull[i] = row[i].null;
   }
   ExecStoreVirtualTuple(after_);
+}
+
+void TableWriter::insert(std::span<const Param> row) {
+  hold(row);
+  ExecSimpleRelationInsert(target_, state_, after_);
+  ResetPerTupleExprContext(state_);
+}
+
+void TableWriter::update(const ItemPointerData &at, std::span<const Param> row) {
+  hold(row);
   before_->tts_tid = at;
   EPQState nobody{};  // whose version would have to be checked again
   ExecSimpleRelationUpdate(target_, state_, &nobody, before_, after_);

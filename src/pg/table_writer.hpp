@@ -15,13 +15,17 @@ class TableWriter {
   // The table is locked RowExclusiveLock, and stays open until the end.
   explicit TableWriter(Relation table);
 
-  // Replaces a row that this transaction has locked, in its latest version, by these values of all columns.
+  // Values of all columns, in the table's order; defaults are for statements.
+  void insert(std::span<const Param> row);
+  // Replaces a row that this transaction has locked, in its latest version, likewise.
   void update(const ItemPointerData &at, std::span<const Param> row);
 
   // What was written is visible from here on.
   void end();
 
  private:
+  void hold(std::span<const Param> row);
+
   EState *state_;
   ResultRelInfo *target_;
   TupleTableSlot *before_;
