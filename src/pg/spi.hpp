@@ -61,9 +61,6 @@ struct Param {
 
 // `values` are all columns of the table, in its order.
 Record make_record(Oid table, std::span<const Param> values);
-inline Record make_record(Oid table, std::initializer_list<Param> values) {
-  return make_record(table, std::span(values.begin(), values.size()));
-}
 
 // One row; each call reads the next column of the select list. A NULL where none is expected is a
 // programming error and raises.
