@@ -1,4 +1,4 @@
-// Who calls, and ids for what is written.
+// Who calls and where, and ids for what is written.
 #include "pg/datum.hpp"
 
 using namespace prebuilds;
@@ -7,6 +7,7 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(prebuilds_uuid_v7);
 PG_FUNCTION_INFO_V1(prebuilds_caller);
+PG_FUNCTION_INFO_V1(prebuilds_this_database);
 
 // prebuilds.uuid_v7(now timestamptz) returns uuid
 PGDLLEXPORT Datum prebuilds_uuid_v7(PG_FUNCTION_ARGS) {
@@ -17,6 +18,12 @@ PGDLLEXPORT Datum prebuilds_uuid_v7(PG_FUNCTION_ARGS) {
 PGDLLEXPORT Datum prebuilds_caller(PG_FUNCTION_ARGS) {
   (void)fcinfo;
   return pg::entry([] { return ObjectIdGetDatum(GetOuterUserId()); });
+}
+
+// prebuilds.this_database() returns oid
+PGDLLEXPORT Datum prebuilds_this_database(PG_FUNCTION_ARGS) {
+  (void)fcinfo;
+  return pg::entry([] { return ObjectIdGetDatum(MyDatabaseId); });
 }
 
 }  // extern "C"

@@ -12,3 +12,8 @@ CREATE FUNCTION prebuilds.caller() RETURNS oid
 COMMENT ON FUNCTION prebuilds.caller() IS
   'The role that calls, also inside of SECURITY DEFINER functions, where current_user is their owner.';
 
+CREATE FUNCTION prebuilds.this_database() RETURNS oid
+  LANGUAGE c STABLE PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'prebuilds_this_database';
+COMMENT ON FUNCTION prebuilds.this_database() IS
+  'The database of this session, without a look into pg_database.';

@@ -106,6 +106,4 @@ COMMENT ON COLUMN prebuilds.installation.database_oid IS
 
 -- The scripts of pg_dump and pg_restore set row_security off, which nobody else does.
 INSERT INTO prebuilds.installation (created_by_restore, database_oid)
-SELECT current_setting('row_security') = 'off', d.oid
-FROM pg_catalog.pg_database AS d
-WHERE d.datname = current_database();
+SELECT current_setting('row_security') = 'off', prebuilds.this_database();

@@ -2,9 +2,8 @@
 
 -- What runs often reads the view: its statement keeps its plan, a function in SQL is planned at every call.
 CREATE VIEW prebuilds.standstill AS
-SELECT coalesce((SELECT i.created_by_restore OR i.database_oid <> d.oid
-                 FROM prebuilds.installation AS i, pg_catalog.pg_database AS d
-                 WHERE d.datname = current_database()), true) AS held,
+SELECT coalesce((SELECT i.created_by_restore OR i.database_oid <> prebuilds.this_database()
+                 FROM prebuilds.installation AS i), true) AS held,
        coalesce((SELECT (c.value::jsonb ->> 'reconciliation_paused')::boolean
                  FROM prebuilds.site_configs AS c WHERE c.key = 'prebuilds_settings'), false) AS paused;
 COMMENT ON VIEW prebuilds.standstill IS 'Why nothing is to happen in this database; one row';
@@ -59,9 +58,8 @@ BEGIN
     changed := FOUND;
 
     UPDATE prebuilds.installation AS i
-    SET created_by_restore = false, database_oid = d.oid
-    FROM pg_database AS d
-    WHERE d.datname = current_database() AND (i.created_by_restore OR i.database_oid <> d.oid);
+    SET created_by_restore = false, database_oid = prebuilds.this_database()
+    WHERE i.created_by_restore OR i.database_oid <> prebuilds.this_database();
     changed := changed OR FOUND;
 END
 $$;
