@@ -32,6 +32,11 @@ struct Seconds {
   core::Duration duration;
 };
 
+// A value of type jsonb.
+struct JsonbDatum {
+  Datum value;
+};
+
 struct Param {
   Datum value = 0;
   bool null = false;
@@ -48,6 +53,7 @@ struct Param {
   Param(Oid v) : value(ObjectIdGetDatum(v)) {}
   Param(std::int64_t v) : value(Int64GetDatum(v)) {}
   Param(bool v) : value(BoolGetDatum(v)) {}
+  Param(JsonbDatum v) : value(v.value) {}
   Param(const std::vector<core::Uuid> &v) : value(to_array(std::span(v))) {}
   Param(const std::vector<std::string> &v) : value(to_array(std::span(v))) {}
   Param(const std::vector<int> &v) : value(to_array(std::span(v))) {}

@@ -122,7 +122,7 @@ PGDLLEXPORT Datum prebuilds_find_claim_terms(PG_FUNCTION_ARGS) {
     const Terms terms =
         find_terms(pg::to_uuid(PG_GETARG_DATUM(0)), pg::to_uuid(PG_GETARG_DATUM(1)), PG_GETARG_DATUM(2),
                    PG_ARGISNULL(3) ? std::nullopt : std::optional(pg::to_uuid(PG_GETARG_DATUM(3))));
-    return row_locks::to_result(fcinfo, terms.values, terms.nulls);
+    return pg::result_row(fcinfo, terms.values, terms.nulls);
   });
 }
 

@@ -122,7 +122,7 @@ PGDLLEXPORT Datum prebuilds_lock_oldest_job(PG_FUNCTION_ARGS) {
     const std::vector<core::Uuid> passed_over = pg::to_uuids(PG_GETARG_DATUM(1));
     Picked picked = pick(queue_keys, /* of_prebuilds_user = */ false, passed_over);
     if (!picked.found) picked = pick(queue_keys, /* of_prebuilds_user = */ true, passed_over);
-    return row_locks::to_result(
+    return pg::result_row(
         fcinfo, std::array{picked.job, picked.build.value_or(Datum{0}), picked.workspace.value_or(Datum{0})},
         std::array{!picked.found, !picked.build, !picked.workspace});
   });

@@ -94,7 +94,7 @@ PGDLLEXPORT Datum prebuilds_lock_job(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     const Locked locked = PG_ARGISNULL(0) ? Locked{} : lock_job(pg::to_uuid(PG_GETARG_DATUM(0)));
     const bool none = !locked.has_build;
-    return row_locks::to_result(
+    return pg::result_row(
         fcinfo,
         std::array{pg::to_datum(locked.workspace_id), pg::to_datum(locked.owner_id),
                    locked.ttl.value_or(Datum{0}), pg::to_datum(locked.build_id), locked.build_number,

@@ -426,84 +426,11 @@ COMMENT ON FUNCTION @extschema@.prebuilds_update_job(uuid, uuid, text[]) IS
     '(NULL), P0002 (unknown job or daemon), 42501 (not the daemon that holds the job, registered by another role), '
     '55000 (the job has ended)';
 
-CREATE FUNCTION prebuilds.refuse_missing(path text, member text) RETURNS text
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM prebuilds.refuse_input(path || '.' || member, format('%s is missing or empty', member),
-                                   'Give a JSON string.');
-END
-$$;
-CREATE FUNCTION prebuilds.required_text_member(object jsonb, path text, member text) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN coalesce(nullif(prebuilds.text_member(object, path, member), ''), prebuilds.refuse_missing(path, member));
-COMMENT ON FUNCTION prebuilds.refuse_missing(text, text) IS 'Error 22023 for a string; in its place';
-COMMENT ON FUNCTION prebuilds.required_text_member(jsonb, text, text) IS 'A string that is not empty. Errors: 22023';
-
-CREATE FUNCTION prebuilds.metadata_member(object jsonb, path text) RETURNS jsonb
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN coalesce(prebuilds.typed_member(object, path, 'metadata', 'object', 'Give a JSON object.'), '{}');
-COMMENT ON FUNCTION prebuilds.metadata_member(jsonb, text) IS
-    'The metadata of an object; empty if left out. Errors: 22023';
-
--- Assignments and loops over numbers, which PL/pgSQL evaluates without a statement: a statement costs more than the
--- member that it looks at.
 CREATE FUNCTION prebuilds.read_resources(
     input jsonb, now timestamptz, OUT resources prebuilds.workspace_resources[],
-    OUT agents prebuilds.workspace_agents[], OUT agent_ids uuid[], OUT daily_cost bigint)
-    LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    object jsonb;
-    path text;
-    agent_objects jsonb;
-    agent_path text;
-    resource prebuilds.workspace_resources;
-    agent prebuilds.workspace_agents;
-BEGIN
-    IF input IS NULL THEN
-        PERFORM prebuilds.refuse_null('resources');
-    ELSIF jsonb_typeof(input) <> 'array' THEN
-        PERFORM prebuilds.refuse_input('resources', format('not a JSON array: %s', prebuilds.shown(input)),
-                                       'Give one object per resource: [{"type": "vm", "name": "main"}].');
-    END IF;
-    resources := '{}';
-    agents := '{}';
-    agent_ids := '{}';
-    daily_cost := 0;
-    FOR i IN 0 .. jsonb_array_length(input) - 1 LOOP
-        path := format('resources[%s]', i);
-        object := prebuilds.required_object(input -> i, path, ARRAY['type', 'name', 'daily_cost', 'instance_type',
-                                                                    'metadata', 'agents']);
-        resource.id := prebuilds.uuid_v7(now);
-        resource.type := prebuilds.required_text_member(object, path, 'type');
-        resource.name := prebuilds.required_text_member(object, path, 'name');
-        resource.daily_cost := coalesce(prebuilds.integer_member(object, path, 'daily_cost', 0, 1000000000), 0);
-        resource.instance_type := prebuilds.text_member(object, path, 'instance_type');
-        resource.metadata := prebuilds.metadata_member(object, path);
-        resources := resources || resource;
-        daily_cost := daily_cost + resource.daily_cost;
-
-        agent_objects := prebuilds.array_member(object, path, 'agents');
-        FOR n IN 0 .. jsonb_array_length(agent_objects) - 1 LOOP
-            agent_path := format('%s.agents[%s]', path, n);
-            object := prebuilds.required_object(agent_objects -> n, agent_path, ARRAY['name', 'metadata']);
-            agent.id := prebuilds.uuid_v7(now);
-            agent.resource_id := resource.id;
-            agent.name := prebuilds.required_text_member(object, agent_path, 'name');
-            agent.metadata := prebuilds.metadata_member(object, agent_path);
-            agents := agents || agent;
-            agent_ids := agent_ids || agent.id;
-        END LOOP;
-    END LOOP;
-    IF daily_cost > 2147483647 THEN
-        PERFORM prebuilds.refuse_input('resources', format('daily costs add up to %s', daily_cost),
-                                       'Together they may be 2147483647 at most.');
-    END IF;
-END
-$$;
+    OUT agents prebuilds.workspace_agents[], OUT agent_ids uuid[], OUT daily_cost integer)
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'prebuilds_read_resources';
 COMMENT ON FUNCTION prebuilds.read_resources(jsonb, timestamptz) IS
     'The resources that a provisioner reports, and their agents in the order given, with new ids, as rows to be stored '
     'of which all other columns are NULL; daily_cost is that of all. Error 22023 unless the input is the list that '
@@ -523,6 +450,9 @@ DECLARE
     job record;
     stops_at timestamptz;
 BEGIN
+    IF resources IS NULL THEN
+        PERFORM prebuilds.refuse_null('resources');
+    END IF;
     made := prebuilds.read_resources(resources, now);
     job := prebuilds.lock_job(job_id);
     IF job.job_status IS NULL THEN
