@@ -105,11 +105,11 @@ sub measure_throughput
     {
         my $first = 20 * 100_000_000 + ($round - 1) * $total;
         push @{ $rate{bare} }, pgbench('claims_bare', 'claim_bare', %options,
-            define => { version => $versions, pools => $templates, n => 0, each => $transactions, first => $first })->{tps};
+            define => { version => $versions, pools => $templates, n => 0, each => $transactions, first => $first })->{steady_tps};
         for my $pools (1, $templates)
         {
             push @{ $rate{$pools} }, pgbench('claims', 'claim', %options,
-                define => { version => $versions, pools => $pools })->{tps};
+                define => { version => $versions, pools => $pools })->{steady_tps};
         }
     }
     check_claims($session{claims});

@@ -67,9 +67,9 @@ sub measure_acquire
             "CALL bench.add_prebuilds(1, $size->{templates}, 1, $each, batch => " . ++$batch . ', pending => true)');
         load($bare, @load, 'CALL bench.disable_triggers()');
         push @bare_rates, pgbench('queue_bare', 'acquire_complete_bare', %pairs,
-            define => { n => 0, each => $size->{transactions}, first => $batch * 100_000_000 })->{tps};
+            define => { n => 0, each => $size->{transactions}, first => $batch * 100_000_000 })->{steady_tps};
         load($session, @load);
-        push @rates, pgbench('queue', 'acquire_complete', %pairs, define => \%new_daemons)->{tps};
+        push @rates, pgbench('queue', 'acquire_complete', %pairs, define => \%new_daemons)->{steady_tps};
     }
     observe(8, 'acquire + complete, 16 daemons, synchronous_commit = on', \@rates, unit => '/s', least => 2000);
     observe(8, 'the rows that both write, and nothing else', \@bare_rates, unit => '/s');

@@ -153,7 +153,7 @@ sub finish_pgbench
     waitpid $run->{pid}, 0;
     my $output = slurp("$run->{prefix}.out");
     die "pgbench failed:\n$output" if $? != 0 || $output =~ /aborted/;
-    my @latencies;
+    my (@latencies, @ends);
     for my $file (glob "$run->{prefix}.[0-9]*")
     {
         for (split /\n/, slurp($file))
@@ -161,11 +161,21 @@ sub finish_pgbench
             my @fields = split / /;
             # With a rate the time counts from when the transaction was due.
             push @latencies, ($fields[2] - ($run->{rated} ? $fields[6] : 0)) / 1000;
+            push @ends, $fields[4] + $fields[5] / 1e6;
         }
         unlink $file;
     }
     my ($rate) = $output =~ /^tps = ([0-9.]+)/m or die "pgbench said nothing:\n$output";
-    return { latencies => \@latencies, tps => $rate };
+    return { latencies => \@latencies, tps => $rate, steady_tps => steady_rate(@ends) };
+}
+
+# Transactions per second without the first tenth of them, in which sessions plan their statements, and without the last,
+# in which some clients have ended.
+sub steady_rate
+{
+    my @ends = sort { $a <=> $b } @_;
+    my ($first, $last) = (int(0.1 * @ends), int(0.9 * @ends));
+    return ($last - $first) / ($ends[$last] - $ends[$first] || 1e-6);
 }
 
 sub slurp
