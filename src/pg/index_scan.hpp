@@ -56,6 +56,15 @@ class IndexScan {
 
   // Where the row is, in the version that was found or locked.
   const ItemPointerData &at() const { return slot_->tts_tid; }
+  // The same in palloc'd memory; none if it is NULL.
+  std::optional<Datum> copy(const char *name) {
+    const AttrNumber number = column(name);
+    bool null = false;
+    const Datum found = value(number, &null);
+    if (null) return std::nullopt;
+    return datumCopy(found, attribute(number)->attbyval, attribute(number)->attlen);
+  }
+
   // The whole row as a value of the table's type, in palloc'd memory.
   Datum copy() { return ExecFetchSlotHeapTupleDatum(slot_); }
   // The whole row; valid until the next one is looked for.

@@ -37,13 +37,9 @@ struct Terms {
     values[column] = value;
     nulls[column] = false;
   }
-  // From a row's column of the same meaning, by value or in palloc'd memory.
+  // From a row's column of the same meaning.
   void take(Column column, pg::IndexScan &row, const char *name) {
-    bool null = false;
-    const AttrNumber number = row.column(name);
-    const Datum value = row.value(number, &null);
-    const Form_pg_attribute attribute = row.attribute(number);
-    if (!null) set(column, datumCopy(value, attribute->attbyval, attribute->attlen));
+    if (const auto value = row.copy(name)) set(column, *value);
   }
 };
 

@@ -324,6 +324,16 @@ COMMENT ON FUNCTION prebuilds.take_job(prebuilds.provisioner_daemons, timestampt
     'Starts the next pending job that a daemon may take, and returns what it was until then, with its build and workspace; '
     'NULL = there is none. Never waits: a job that somebody has locked is passed over';
 
+CREATE FUNCTION prebuilds.describe_job(
+    organization_id uuid, owner_id uuid, template_version_id uuid, build_id uuid, OUT organization_name text,
+    OUT owner_name text, OUT template_name text, OUT template_version_name text, OUT definition jsonb,
+    OUT parameters jsonb)
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'prebuilds_describe_job';
+COMMENT ON FUNCTION prebuilds.describe_job(uuid, uuid, uuid, uuid) IS
+    'What the ids of a job stand for: names, what the version is made of, and the values of the build''s parameters, '
+    '{"name": "value"}. NULL where an id is NULL, but for parameters, of which there are none then';
+
 CREATE FUNCTION @extschema@.prebuilds_acquire_job(daemon_id uuid, max_jobs integer DEFAULT 1)
     RETURNS TABLE (job_id uuid, type text, workspace_id uuid, workspace_name text, owner_id uuid, owner_name text,
                    transition text, build_number integer, stage text, organization_name text, template_name text,
@@ -339,6 +349,7 @@ DECLARE
     job prebuilds.provisioner_jobs;
     build prebuilds.workspace_builds;
     workspace prebuilds.workspaces;
+    described record;
 BEGIN
     IF max_jobs IS NULL THEN
         PERFORM prebuilds.refuse_null('max_jobs');
@@ -354,22 +365,27 @@ BEGIN
         EXIT WHEN job.id IS NULL;
         build := taken.build;
         workspace := taken.workspace;
-        -- By unique keys; a sub-select is cheaper to start than a join.
-        RETURN QUERY
-            SELECT job.id, job.type::text, workspace.id, workspace.name, workspace.owner_id,
-                   (SELECT u.username FROM prebuilds.users AS u WHERE u.id = workspace.owner_id),
-                   build.transition::text, build.build_number,
-                   CASE WHEN job.input ->> 'prebuilt_workspace_stage' IN ('create', 'claim')
-                        THEN job.input ->> 'prebuilt_workspace_stage' ELSE 'none' END,
-                   (SELECT o.name FROM prebuilds.organizations AS o WHERE o.id = job.organization_id),
-                   (SELECT t.name FROM prebuilds.templates AS t WHERE t.id = v.template_id),
-                   v.name, v.definition,
-                   (SELECT coalesce(jsonb_object_agg(p.name, p.value), '{}')
-                    FROM prebuilds.workspace_build_parameters AS p WHERE p.workspace_build_id = build.id),
-                   build.provisioner_state, prebuilds.normalized_tags(job.tags)
-            FROM (SELECT) AS one
-            LEFT JOIN LATERAL (SELECT f.* FROM prebuilds.template_versions AS f WHERE f.id = build.template_version_id
-                               LIMIT 1) AS v ON true;
+        described := prebuilds.describe_job(job.organization_id, workspace.owner_id, build.template_version_id, build.id);
+        job_id := job.id;
+        type := job.type;
+        workspace_id := workspace.id;
+        workspace_name := workspace.name;
+        owner_id := workspace.owner_id;
+        owner_name := described.owner_name;
+        transition := build.transition;
+        build_number := build.build_number;
+        stage := job.input ->> 'prebuilt_workspace_stage';
+        IF stage IS NULL OR stage NOT IN ('create', 'claim') THEN
+            stage := 'none';
+        END IF;
+        organization_name := described.organization_name;
+        template_name := described.template_name;
+        template_version_name := described.template_version_name;
+        definition := described.definition;
+        parameters := described.parameters;
+        provisioner_state := build.provisioner_state;
+        tags := prebuilds.normalized_tags(job.tags);
+        RETURN NEXT;
     END LOOP;
 END
 $$;
