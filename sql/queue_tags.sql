@@ -38,6 +38,9 @@ SELECT pg_temp.takers('{"zone": "a"}');
 SELECT pg_temp.takers('{"zone": "b"}');
 SELECT pg_temp.takers('{"zone": "a", "gpu": "true"}');
 SELECT pg_temp.takers('{"zone": "a", "gpu": true}') AS values_are_text;
+-- a NULL that somebody wrote among its provisioners is none
+UPDATE prebuilds.provisioner_daemons SET provisioners = '{NULL,terraform}' WHERE name = 'untagged';
+SELECT pg_temp.takers('{}') AS with_null;
 SELECT pg_temp.takers('{"scope": "user", "owner": "ann"}');
 SELECT pg_temp.takers('{"scope": "user", "owner": "bob"}');
 SELECT pg_temp.takers('{}', 'echo');

@@ -102,19 +102,22 @@ COMMENT ON FUNCTION prebuilds.merge_job_queues() IS
 
 -- Daemons ----------------------------------------------------------------------------------------------------------
 
+CREATE FUNCTION prebuilds.find_daemon(daemon_id uuid) RETURNS prebuilds.provisioner_daemons
+    LANGUAGE c STABLE STRICT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'prebuilds_find_daemon';
+COMMENT ON FUNCTION prebuilds.find_daemon(uuid) IS 'A daemon by its id; NULL = there is none';
+
 CREATE FUNCTION prebuilds.sign_of_life(daemon_id uuid, now timestamptz) RETURNS prebuilds.provisioner_daemons
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-    daemon prebuilds.provisioner_daemons;
+    daemon constant prebuilds.provisioner_daemons := prebuilds.find_daemon(daemon_id);
 BEGIN
     IF daemon_id IS NULL THEN
         PERFORM prebuilds.refuse_null('daemon_id');
-    END IF;
-    SELECT d.* INTO daemon FROM prebuilds.provisioner_daemons AS d WHERE d.id = daemon_id;
-    IF NOT FOUND THEN
+    ELSIF daemon.id IS NULL THEN
         PERFORM prebuilds.refuse_unknown('provisioner daemon', daemon_id);
     ELSIF daemon.owner_role IS DISTINCT FROM prebuilds.caller_name() THEN
         RAISE EXCEPTION 'provisioner daemon % is not registered by role "%"', daemon_id, prebuilds.caller_name()
@@ -277,6 +280,15 @@ COMMENT ON FUNCTION prebuilds.serves(jsonb, jsonb) IS
     'Whether a daemon with these tags may take a job with those, both normalised: all tags of the job are among the '
     'daemon''s, and a job without tags of its own is for daemons without tags of their own';
 
+CREATE FUNCTION prebuilds.find_queues(organization_id uuid, provisioners text[], tags jsonb, untagged boolean)
+    RETURNS bigint[]
+    LANGUAGE c STABLE STRICT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'prebuilds_find_queues';
+COMMENT ON FUNCTION prebuilds.find_queues(uuid, text[], jsonb, boolean) IS
+    'The queues of an organization for these provisioners whose tags, and owner, a daemon''s tags contain, both normalised; '
+    'untagged = the daemon has no tags of its own, so that it serves the queues without any, and no others. A queue may '
+    'come more than once';
+
 CREATE FUNCTION prebuilds.take_job(
     daemon prebuilds.provisioner_daemons, now timestamptz, OUT job prebuilds.provisioner_jobs,
     OUT build prebuilds.workspace_builds, OUT workspace prebuilds.workspaces)
@@ -286,14 +298,10 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     tags constant jsonb := prebuilds.normalized_tags(daemon.tags);
-    untagged constant integer := CASE WHEN tags = '{"scope": "organization", "owner": ""}' THEN 1 ELSE 0 END;
     -- The dictionary of queues spares a daemon the jobs that it cannot take, however many there are.
-    queue_keys constant bigint[] := ARRAY(
-        SELECT q.queue_key FROM prebuilds.job_queues AS q
-        WHERE q.organization_id = daemon.organization_id AND q.provisioner = ANY (daemon.provisioners)
-          AND q.owner = tags ->> 'owner'
-          AND (CASE WHEN q.tags = '{"scope": "organization", "owner": ""}'::jsonb THEN 1 ELSE 0 END) = untagged
-          AND q.tags <@ tags);
+    queue_keys constant bigint[] := prebuilds.find_queues(
+        daemon.organization_id, array_remove(daemon.provisioners, NULL), tags,
+        tags = '{"scope": "organization", "owner": ""}');
     passed_over uuid[] := '{}';
     locked record;
     job_tags jsonb;

@@ -1,5 +1,5 @@
-// What a daemon is told of a job besides its rows: five look-ups by key, which as a statement take twice as
-// long.
+// Who a daemon is, and what it is told of a job besides its rows: look-ups by key, which as statements take
+// twice as long.
 #include "pg/index_scan.hpp"
 #include "pg/result_set.hpp"
 
@@ -61,11 +61,69 @@ Description describe(const std::optional<core::Uuid> &organization, const std::o
   });
 }
 
+struct Daemon {
+  Datum organization_id;
+  std::span<const std::string> provisioners;
+  Datum tags;
+  bool untagged;
+};
+
+// f(queue_key) for each queue that a daemon may take jobs of. Only inside of call().
+template <class F>
+void each_queue(const Daemon &daemon, F f) {
+  pg::IndexScan queues(pg::relation_oid("job_queues"), "job_queues_organization_id_idx", 3);
+  ScanKeyData keys[3];
+  ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_UUID_EQ, daemon.organization_id);
+  ScanKeyEntryInitialize(
+      &keys[1], 0, 2, BTEqualStrategyNumber, TEXTOID, DEFAULT_COLLATION_OID, F_TEXTEQ,
+      DirectFunctionCall2(jsonb_object_field_text, daemon.tags, PointerGetDatum(cstring_to_text("owner"))));
+  ScanKeyInit(&keys[2], 3, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(daemon.untagged));
+  const AttrNumber provisioner = queues.column("provisioner"), tags = queues.column("tags"),
+                   queue_key = queues.column("queue_key");
+  queues.start(keys);
+  while (queues.next()) {
+    const text *of_queue = DatumGetTextPP(queues.value(provisioner));
+    const std::string_view wanted(VARDATA_ANY(of_queue), VARSIZE_ANY_EXHDR(of_queue));
+    if (std::find(daemon.provisioners.begin(), daemon.provisioners.end(), wanted) !=
+            daemon.provisioners.end() &&
+        DatumGetBool(DirectFunctionCall2(jsonb_contained, queues.value(tags), daemon.tags)))
+      f(DatumGetInt64(queues.value(queue_key)));
+  }
+  queues.end();
+}
+
 }  // namespace
 
 extern "C" {
 
+PG_FUNCTION_INFO_V1(prebuilds_find_daemon);
+PG_FUNCTION_INFO_V1(prebuilds_find_queues);
 PG_FUNCTION_INFO_V1(prebuilds_describe_job);
+
+// prebuilds.find_daemon(daemon_id uuid) returns prebuilds.provisioner_daemons
+PGDLLEXPORT Datum prebuilds_find_daemon(PG_FUNCTION_ARGS) {
+  return pg::entry([&] {
+    const core::Uuid id = pg::to_uuid(PG_GETARG_DATUM(0));
+    Datum daemon = 0;
+    fcinfo->isnull = !pg::call([&] {
+      return pg::find_row("provisioner_daemons", "provisioner_daemons_pkey", id,
+                          [&](pg::IndexScan &row) { daemon = row.copy(); });
+    });
+    return daemon;
+  });
+}
+
+// prebuilds.find_queues(organization_id uuid, provisioners text[], tags jsonb, untagged boolean) returns
+// bigint[]
+PGDLLEXPORT Datum prebuilds_find_queues(PG_FUNCTION_ARGS) {
+  return pg::entry([&] {
+    const std::vector<std::string> provisioners = pg::to_strings(PG_GETARG_DATUM(1));
+    const Daemon daemon{PG_GETARG_DATUM(0), provisioners, PG_GETARG_DATUM(2), PG_GETARG_BOOL(3)};
+    std::vector<std::int64_t> queues;
+    pg::call([&] { each_queue(daemon, [&](std::int64_t key) { queues.push_back(key); }); });
+    return pg::to_array(std::span<const std::int64_t>(queues));
+  });
+}
 
 // prebuilds.describe_job(organization_id uuid, owner_id uuid, template_version_id uuid, build_id uuid,
 //   OUT organization_name text, OUT owner_name text, OUT template_name text, OUT template_version_name text,
