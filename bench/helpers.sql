@@ -118,6 +118,29 @@ CREATE FUNCTION bench.reactions(since timestamptz) RETURNS SETOF double precisio
      ORDER BY c.at
 $$;
 
+-- How long claims take, from the call until their commit has returned, as the server's clock tells.
+CREATE UNLOGGED TABLE bench.claims (milliseconds double precision NOT NULL);
+
+CREATE PROCEDURE bench.time_claims(amount integer, pools integer, version integer)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    times double precision[] := '{}';
+    preset uuid;
+    person uuid;
+    began timestamptz;
+BEGIN
+    FOR n IN 1 .. amount LOOP
+        preset := bench.preset(1 + floor(pools * random())::integer, version);
+        person := bench.person(n);
+        began := clock_timestamp();
+        PERFORM prebuilds_claim(preset, person, gen_random_uuid()::text);
+        COMMIT;
+        times := times || (1000 * extract(epoch FROM clock_timestamp() - began))::double precision;
+    END LOOP;
+    INSERT INTO bench.claims SELECT unnest(times);
+END
+$$;
+
 CREATE TABLE bench.inserted (n integer);
 
 -- How long acquires that found a job took.
