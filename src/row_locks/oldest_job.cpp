@@ -28,8 +28,8 @@ bool is_pending(pg::IndexScan &job) {
          job.is_null(job.column("canceled_at"));
 }
 
-// False: somebody holds the row of the read model, who is about to change the prebuild. The job is left to
-// him.
+// False: somebody holds the row of the read model, or has just removed it, and is about to change the
+// prebuild. The job is left to him.
 bool lock_prebuild(const core::Uuid &job, Picked &picked) {
   core::Uuid workspace{};
   bool prebuild = false;
@@ -45,7 +45,7 @@ bool lock_prebuild(const core::Uuid &job, Picked &picked) {
   if (!prebuild) return true;
   pg::IndexScan live(pg::relation_oid("live_prebuilds"), "live_prebuilds_pkey", 1, RowShareLock);
   live.start(workspace);
-  const bool free = !live.next() || live.lock_like_select(LockWaitSkip) != pg::RowLock::others;
+  const bool free = !live.next() || live.lock_like_select(LockWaitSkip) == pg::RowLock::taken;
   live.end();
   return free;
 }
@@ -80,12 +80,13 @@ Picked pick(std::span<Queue> queues, bool of_prebuilds_user, std::span<const cor
       picked.found = std::find(passed_over.begin(), passed_over.end(), id) == passed_over.end() &&
                      job.lock_like_select(LockWaitSkip) == pg::RowLock::taken && is_pending(job) &&
                      lock_prebuild(id, picked);
-      if (picked.found)
+      if (picked.found) {
         picked.job = job.copy();
-      else
+      } else {
+        picked = {};
         oldest->place = oldest->jobs.next();
+      }
     }
-    if (!picked.found) picked = {};
     for (Cursor &cursor : cursors) cursor.jobs.end();
     PopActiveSnapshot();
     return picked;
