@@ -115,6 +115,10 @@ PG_FUNCTION_INFO_V1(prebuilds_find_claim_terms);
 //   returns prebuilds.claim_terms
 PGDLLEXPORT Datum prebuilds_find_claim_terms(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2)) {
+      fcinfo->isnull = true;
+      return Datum{0};
+    }
     const Terms terms =
         find_terms(pg::to_uuid(PG_GETARG_DATUM(0)), pg::to_uuid(PG_GETARG_DATUM(1)), PG_GETARG_DATUM(2),
                    PG_ARGISNULL(3) ? std::nullopt : std::optional(pg::to_uuid(PG_GETARG_DATUM(3))));

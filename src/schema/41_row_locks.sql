@@ -25,8 +25,8 @@ CREATE FUNCTION prebuilds.find_claim_terms(preset_id uuid, owner_id uuid, name t
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'prebuilds_find_claim_terms';
 COMMENT ON FUNCTION prebuilds.find_claim_terms(uuid, uuid, text, uuid) IS
-    'On which terms an owner can claim from a preset; all NULL = there is no such preset. workspace_id is the prebuild that '
-    'is locked for it, or NULL; nothing else may be';
+    'On which terms an owner can claim from a preset; NULL = there is no such preset. workspace_id is the '
+    'prebuild that is locked for it, or NULL; if another argument is NULL, so is the result';
 
 CREATE FUNCTION prebuilds.lock_oldest_job(
     queue_keys bigint[], passed_over uuid[], OUT job prebuilds.provisioner_jobs, OUT build prebuilds.workspace_builds,

@@ -219,5 +219,13 @@ SELECT is_empty(
       WHERE prorettype <> 'trigger'::regtype AND obj_description(oid, 'pg_proc') IS NULL$$,
     'every function but those of triggers has a comment');
 
+SELECT lives_ok(
+    format('SELECT %s(%s)', f.oid::regproc, array_to_string(array_fill('NULL'::text, ARRAY[f.pronargs::integer]), ', ')),
+    format('%s takes NULL for every argument', f.signature))
+FROM extension_functions AS f
+JOIN pg_language AS l ON l.oid = f.prolang
+WHERE l.lanname = 'c' AND NOT f.proisstrict AND f.pronargs > 0 AND f.pronamespace = 'prebuilds'::regnamespace
+ORDER BY f.signature::text;
+
 SELECT * FROM finish();
 ROLLBACK;
