@@ -41,6 +41,7 @@ bool IndexScan::lock_for_update() {
 }
 
 RowLock IndexScan::lock_like_select(LockWaitPolicy wait) {
+  PreventCommandIfReadOnly("SELECT FOR UPDATE");
   const bool old_snapshot = IsolationUsesXactSnapshot();
   const TM_Result locked = lock(wait, old_snapshot ? 0 : TUPLE_LOCK_FLAG_FIND_LAST_VERSION);
   switch (locked) {

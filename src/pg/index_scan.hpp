@@ -78,7 +78,8 @@ class IndexScan {
   bool lock_for_update();
   // The same as SELECT … FOR UPDATE does it, so in REPEATABLE READ and above not if the row has changed since
   // the snapshot: error 40001. With LockWaitSkip nobody waits, and such a row is gone. A row that was changed
-  // before the lock may be another one than was looked for.
+  // before the lock may be another one than was looked for. Error 25006 in a read-only transaction, as all are
+  // on a standby.
   RowLock lock_like_select(LockWaitPolicy wait);
   // Deletes a locked row, which stays visible until the next command. Triggers do not fire. Needs
   // RowExclusiveLock.

@@ -16,7 +16,11 @@ $primary->safe_psql('postgres', 'CREATE EXTENSION pg_prebuilds');
 my $preset = push_pool($primary, 'postgres', 'a', 3);
 ok(wait_for_pool($primary, 'postgres', $preset, 3), 'the primary fills its pool');
 $primary->safe_psql('postgres', q{SELECT prebuilds_ensure_user('ann'), prebuilds_register_provisioner('acme', 'p')});
-my $held = $primary->safe_psql('postgres', q{SELECT job_id FROM prebuilds_acquire_job((SELECT id FROM prebuilds.provisioner_daemons))});
+my $daemon = '(SELECT id FROM prebuilds.provisioner_daemons)';
+$primary->safe_psql('postgres', qq{SELECT prebuilds_report_agent(agent, 'ready')
+    FROM (SELECT unnest(prebuilds_complete_job(job_id, $daemon, resources => '[{"type": "vm", "name": "main", "agents": [{"name": "main"}]}]')) AS agent
+          FROM prebuilds_acquire_job($daemon)) AS made});
+my ($held, $workspace) = split /\|/, $primary->safe_psql('postgres', qq{SELECT job_id, workspace_id FROM prebuilds_acquire_job($daemon)});
 
 $primary->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
@@ -37,11 +41,12 @@ for my $question ('prebuilds_status()', 'prebuilds_plan()', 'prebuilds_org_statu
     my $rows = "SELECT md5(string_agg(r::text, ',' ORDER BY r::text)) FROM $question AS r";
     is($standby->safe_psql('postgres', $rows), $primary->safe_psql('postgres', $rows), "$question answers as on the primary");
 }
-is($standby->safe_psql('postgres', q{SELECT starting FROM prebuilds_status()}), '3', 'and not with nothing');
+is($standby->safe_psql('postgres', q{SELECT eligible, starting FROM prebuilds_status()}), '1|2', 'and not with nothing');
 for my $change (
     'prebuilds_reconcile_all()', "prebuilds_reconcile_preset('$preset')", 'prebuilds_pause()',
     "prebuilds_claim('$preset', (SELECT id FROM prebuilds.users WHERE username = 'ann'), 'mine')",
-    'prebuilds_acquire_job((SELECT id FROM prebuilds.provisioner_daemons))')
+    "prebuilds_build_workspace('$workspace', 'stop', (SELECT id FROM prebuilds.users WHERE username = 'ann'))",
+    "prebuilds_cancel_job('$held')", "prebuilds_acquire_job($daemon)")
 {
     (undef, undef, $stderr) = $standby->psql('postgres', "\\set VERBOSITY verbose\nSELECT $change");
     like($stderr, qr/ERROR:  25006: cannot execute .* (in a read-only transaction|during recovery)/, "$change is refused");
