@@ -67,16 +67,19 @@ Picked pick(const Wanted &wanted, const core::Place &from) {
       pool.start(wanted.oldest);
       place = pool.next();
     }
-    for (; place && !picked.found; place = pool.next()) {
+    while (place && !picked.found) {
       CHECK_FOR_INTERRUPTS();
-      if (std::find(wanted.passed_over.begin(), wanted.passed_over.end(), place->id) !=
-          wanted.passed_over.end())
-        continue;
-      picked.found = is_claimable(pool.row(), wanted.preset) &&
+      picked.found = std::find(wanted.passed_over.begin(), wanted.passed_over.end(), place->id) ==
+                         wanted.passed_over.end() &&
+                     is_claimable(pool.row(), wanted.preset) &&
                      pool.row().lock_like_select(LockWaitSkip) == pg::RowLock::taken &&
                      is_claimable(pool.row(), wanted.preset) &&
                      lock_prebuild_workspace(workspaces, place->id);
-      if (picked.found) picked.row = pool.row().copy();
+      if (picked.found) {
+        picked.row = pool.row().copy();
+      } else {
+        place = pool.next();
+      }
     }
     workspaces.end();
     pool.end();
