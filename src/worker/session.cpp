@@ -23,6 +23,7 @@ void override_session_settings(const char *application_name) {
   set_override("session_replication_role", "origin");
   set_override("row_security", "on");
   set_override("search_path", "pg_catalog, pg_temp");
+  set_override("datestyle", "ISO");  // the progress of housekeeping is kept as text
   set_override("jit", "off");
   // What a crash takes away the next pass finds missing; nobody waits for the disk meanwhile. A provisioner's
   // commit flushes what it acquired.

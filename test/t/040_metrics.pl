@@ -119,11 +119,13 @@ for my $outcome ('idle', 'without_lock', 'paused')
     sql('SELECT prebuilds_resume()');
 }
 
-# The worker folds when it starts and every minute; what is shown goes on, and over a restart of the server too.
+# The worker folds when it starts and every minute; what is shown goes on, and over a restart of the server too. Also
+# where times are written so that PostgreSQL reads them as others: IST is Israel's to it.
 sql(q{SELECT prebuilds_pause('counters are compared')});
 sql(q{INSERT INTO prebuilds.prebuild_events (created_at, preset_id, event_type)
     SELECT clock_timestamp(), preset_id, 'claim_missed' FROM prebuilds_find_preset('acme', E'we"b\\\\n'), generate_series(1, 2500)});
 $before = check('paused');
+$node->append_conf('postgresql.conf', "DateStyle = 'SQL, DMY'\nTimeZone = 'Asia/Kolkata'");
 $node->restart;
 ok($node->poll_query_until('postgres', 'SELECT count(*) = 0 FROM prebuilds.unfolded_metrics'), 'the worker folds, several batches at once');
 my $after = check('folded');
