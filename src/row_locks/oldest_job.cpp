@@ -29,24 +29,30 @@ bool is_pending(pg::IndexScan &job) {
 }
 
 // False: somebody holds the row of the read model, or has just removed it, and is about to change the
-// prebuild. The job is left to him.
-bool lock_prebuild(const core::Uuid &job, Picked &picked) {
-  core::Uuid workspace{};
-  bool prebuild = false;
-  pg::find_row("workspace_builds", "workspace_builds_job_id_key", job, [&](pg::IndexScan &build) {
-    workspace = build.uuid("workspace_id");
-    picked.build = build.copy();
-  });
-  if (!picked.build) return true;
-  pg::find_row("workspaces", "workspaces_pkey", workspace, [&](pg::IndexScan &row) {
-    prebuild = row.uuid("owner_id") == core::system_user && !DatumGetBool(row.value("deleted"));
-    picked.workspace = row.copy();
-  });
-  if (!prebuild) return true;
+// prebuild.
+bool lock_live_prebuild(const core::Uuid &workspace) {
   pg::IndexScan live(pg::relation_oid("live_prebuilds"), "live_prebuilds_pkey", 1, RowShareLock);
   live.start(workspace);
   const bool free = !live.next() || live.lock_like_select(LockWaitSkip) == pg::RowLock::taken;
   live.end();
+  return free;
+}
+
+// Looks up what the job builds, if it builds anything. False: the prebuild is not free, and the job is left
+// to whoever has it. Nothing is copied before that: a build's state may be large.
+bool take_build(const core::Uuid &job, Picked &picked) {
+  bool free = true;
+  pg::find_row("workspace_builds", "workspace_builds_job_id_key", job, [&](pg::IndexScan &build) {
+    const core::Uuid id = build.uuid("workspace_id");
+    pg::find_row("workspaces", "workspaces_pkey", id, [&](pg::IndexScan &workspace) {
+      const bool prebuild =
+          workspace.uuid("owner_id") == core::system_user && !DatumGetBool(workspace.value("deleted"));
+      free = !prebuild || lock_live_prebuild(id);
+      if (!free) return;
+      picked.build = build.copy();
+      picked.workspace = workspace.copy();
+    });
+  });
   return free;
 }
 
@@ -79,11 +85,10 @@ Picked pick(std::span<Queue> queues, bool of_prebuilds_user, std::span<const cor
       pg::IndexScan &job = oldest->jobs.row();
       picked.found = std::find(passed_over.begin(), passed_over.end(), id) == passed_over.end() &&
                      job.lock_like_select(LockWaitSkip) == pg::RowLock::taken && is_pending(job) &&
-                     lock_prebuild(id, picked);
+                     take_build(id, picked);
       if (picked.found) {
         picked.job = job.copy();
       } else {
-        picked = {};
         oldest->place = oldest->jobs.next();
       }
     }
