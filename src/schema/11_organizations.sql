@@ -69,6 +69,7 @@ CREATE TABLE prebuilds.group_members (
     UNIQUE (user_id, group_id)
 );
 CREATE INDEX group_members_group_id_idx ON prebuilds.group_members (group_id);
+ALTER TABLE prebuilds.group_members REPLICA IDENTITY USING INDEX group_members_user_id_group_id_key;
 COMMENT ON TABLE prebuilds.group_members IS 'Who belongs to a group';
 
 CREATE TABLE prebuilds.site_configs (

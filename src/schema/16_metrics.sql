@@ -30,6 +30,8 @@ CREATE TABLE prebuilds.metric_totals (
     seconds     numeric NOT NULL DEFAULT 0,
     CONSTRAINT metric_totals_key UNIQUE NULLS NOT DISTINCT (template_id, preset_name, metric, variant, bucket)
 );
+-- Without a primary key, because template_id may be NULL: a publication of all tables would refuse every update.
+ALTER TABLE prebuilds.metric_totals REPLICA IDENTITY FULL;
 COMMENT ON TABLE prebuilds.metric_totals IS
     'Counters and histograms since the extension was created, without what is not folded yet';
 COMMENT ON COLUMN prebuilds.metric_totals.template_id IS 'NULL = of the whole database';

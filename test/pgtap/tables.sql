@@ -362,6 +362,13 @@ FROM (VALUES
     ('workspace_prebuilds', ARRAY['id', 'name', 'owner_id', 'template_id', 'organization_id', 'created_at', 'ready',
                                   'current_preset_id'])) AS v (name, columns);
 
+-- A publication FOR ALL TABLES, of somebody who knows nothing of us, would refuse every update of a table without.
+SELECT is_empty(
+    $$SELECT c.oid::regclass FROM pg_class AS c
+      WHERE c.relnamespace = 'prebuilds'::regnamespace AND c.relkind = 'r' AND c.relreplident NOT IN ('f', 'i')
+        AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary)$$,
+    'every table has a replica identity');
+
 -- ---- comments, privileges, dump ----
 SELECT is_empty(
     $$SELECT c.oid::regclass FROM pg_class AS c
