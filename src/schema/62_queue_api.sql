@@ -251,7 +251,9 @@ CREATE FUNCTION prebuilds.refuse_held(
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF worker_id IS DISTINCT FROM daemon_id THEN
+    IF job_status IS NULL THEN
+        PERFORM prebuilds.refuse_job(job_id);
+    ELSIF worker_id IS DISTINCT FROM daemon_id THEN
         RAISE EXCEPTION 'job % is not held by provisioner daemon %', job_id, daemon_id
             USING ERRCODE = '42501', HINT = 'Only the daemon that acquired a job may report on it.';
     END IF;
@@ -261,7 +263,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION prebuilds.refuse_held(uuid, uuid, uuid, prebuilds.provisioner_job_status) IS
-    'Errors: 42501 (the daemon does not hold the job), 55000 (the job has ended)';
+    'Errors: 22023, P0002 (no status: there is no such job), 42501 (the daemon does not hold it), 55000 (it has ended)';
 CREATE FUNCTION prebuilds.holds(
     daemon_id uuid, worker_id uuid, job_status prebuilds.provisioner_job_status)
     RETURNS boolean
@@ -479,9 +481,6 @@ BEGIN
     END IF;
     made := prebuilds.read_resources(resources, now);
     job := prebuilds.lock_job(job_id);
-    IF job.job_status IS NULL THEN
-        PERFORM prebuilds.refuse_job(job_id);
-    END IF;
     IF NOT prebuilds.holds(daemon.id, job.worker_id, job.job_status) THEN
         PERFORM prebuilds.refuse_held(job_id, daemon.id, job.worker_id, job.job_status);
     END IF;
@@ -558,9 +557,6 @@ BEGIN
             USING ERRCODE = '22023', HINT = 'Say what went wrong: without an error the job would not have failed.';
     END IF;
     job := prebuilds.lock_job(job_id);
-    IF job.job_status IS NULL THEN
-        PERFORM prebuilds.refuse_job(job_id);
-    END IF;
     IF NOT prebuilds.holds(daemon.id, job.worker_id, job.job_status) THEN
         PERFORM prebuilds.refuse_held(job_id, daemon.id, job.worker_id, job.job_status);
     END IF;
