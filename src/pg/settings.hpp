@@ -42,6 +42,13 @@ class StatementSettings : ScopedSettings {
         }) {}
 };
 
+// For statements that look up a handful of rows by key, over and over: a bitmap for each handful costs more
+// than the rows.
+class LookUpSettings : ScopedSettings {
+ public:
+  LookUpSettings() : ScopedSettings({{"enable_bitmapscan", "off"}}) {}
+};
+
 // For what must not wait: error 55P03 as soon as PostgreSQL can tell that it would, which takes a
 // millisecond.
 class WithoutWaiting : ScopedSettings {

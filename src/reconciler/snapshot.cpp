@@ -4,70 +4,51 @@
 #include <set>
 
 #include "checks/timezone.hpp"
+#include "core/balance.hpp"
 #include "core/due.hpp"
 #include "pg/gucs.hpp"
+#include "pg/settings.hpp"
 
 namespace prebuilds::reconciler {
 
 namespace {
 
-// Of the presets $2, whose prebuilds were created at $4 or later, or of all. A preset with schedules has a
-// zone, and what it desires is core's to say. One that needs nothing comes with the instant at which its next
-// prebuild expires, at the earliest, if that is not after $3: a workspace from near the end of time must not
-// overflow the sum. Of the presets $2 each one comes that has a prebuild.
+// What every active preset asks of its pool, and what every pool holds.
 constinit pg::Statement select_pools(R"sql(
-  WITH active AS (
-       SELECT * FROM prebuilds.active_presets WHERE $2 IS NULL
-        UNION ALL
-       SELECT p.*
-         FROM pg_catalog.unnest($2) i (id)
-        CROSS JOIN LATERAL (SELECT * FROM prebuilds.template_version_presets WHERE id = i.id LIMIT 1) p
-        CROSS JOIN LATERAL (SELECT * FROM prebuilds.template_versions WHERE id = p.template_version_id LIMIT 1) v
-        CROSS JOIN LATERAL (SELECT * FROM prebuilds.templates WHERE id = v.template_id LIMIT 1) t
-        WHERE p.desired_instances IS NOT NULL
-          AND t.active_version_id = v.id
-          AND NOT t.deleted
-          AND t.deprecated = ''),
-       counted AS (
-       SELECT preset_id, running, starting, pending, failed_starts, oldest_running, NULL::timestamptz AS oldest
-         FROM prebuilds.pools
-        WHERE $2 IS NULL
-        UNION ALL
-       SELECT s.preset_id,
-              count(*) FILTER (WHERE s.running),
-              count(*) FILTER (WHERE s.starting),
-              count(*) FILTER (WHERE s.pending),
-              count(*) FILTER (WHERE s.failed_start),
-              min(s.created_at) FILTER (WHERE s.running),
-              min(s.created_at)
-         FROM unnest($2, $4) i (id, since)
-        CROSS JOIN LATERAL (SELECT * FROM prebuilds.prebuild_states
-                             WHERE preset_id = i.id AND created_at >= i.since OFFSET 0) s
-        GROUP BY s.preset_id),
-       pool AS MATERIALIZED (
-       SELECT coalesce(a.id, l.preset_id) AS preset_id,
-              l.oldest,
-              CASE WHEN a.invalidate_after_secs > 0
-                   THEN l.oldest_running + pg_catalog.make_interval(
-                            secs => CASE WHEN l.oldest_running < '200000-01-01' THEN a.invalidate_after_secs ELSE 0 END)
-              END AS expires_at,
-              CASE WHEN a.id IS NULL THEN l.running > 0 OR l.pending > 0
-                   ELSE a.scheduling_timezone <> ''
-                     OR coalesce(l.running, 0) + coalesce(l.starting, 0) <> a.desired_instances
-                     OR a.prebuild_status <> 'healthy'
-                     OR l.failed_starts > 0
-                     OR l.oldest_running < a.last_invalidated_at
-              END AS in_need
-         FROM active a
-         FULL JOIN counted l ON l.preset_id = a.id)
-  SELECT p.preset_id,
-         coalesce(p.in_need OR p.expires_at < $1, false),
-         CASE WHEN p.expires_at <= $3 THEN p.expires_at END,
-         p.oldest
-    FROM pool p
-   WHERE p.in_need OR p.expires_at < $1 OR p.expires_at <= $3 OR p.oldest IS NOT NULL
+  SELECT coalesce(a.id, p.preset_id),
+         coalesce(p.running, 0), coalesce(p.starting, 0), coalesce(p.pending, 0), coalesce(p.failed_starts, 0),
+         p.oldest_running, p.oldest,
+         a.desired_instances, a.scheduling_timezone <> '',
+         CASE a.prebuild_status WHEN 'healthy' THEN 0 WHEN 'hard_limited' THEN 1 ELSE 2 END,
+         a.invalidate_after_secs, a.last_invalidated_at
+    FROM prebuilds.active_presets a
+    FULL JOIN prebuilds.pools p ON p.preset_id = a.id
+)sql");
+
+// The same of the presets $1 only, whose prebuilds were created at $2 or later.
+constinit pg::Statement select_pools_of(R"sql(
+  SELECT i.id,
+         (p.counts).running, (p.counts).starting, (p.counts).pending, (p.counts).failed_starts,
+         (p.counts).oldest_running, (p.counts).oldest,
+         a.desired_instances, a.scheduling_timezone <> '',
+         CASE a.prebuild_status WHEN 'healthy' THEN 0 WHEN 'hard_limited' THEN 1 ELSE 2 END,
+         a.invalidate_after_secs, a.last_invalidated_at
+    FROM unnest($1, $2) i (id, since)
+   CROSS JOIN LATERAL (
+         SELECT prebuilds.count_prebuilds(s.state, s.created_at) AS counts
+           FROM prebuilds.prebuild_states s
+          WHERE s.preset_id = i.id AND s.created_at >= i.since OFFSET 0) p
+    LEFT JOIN LATERAL (
+         SELECT c.*
+           FROM (SELECT * FROM prebuilds.template_version_presets WHERE id = i.id LIMIT 1) c
+          CROSS JOIN LATERAL (SELECT * FROM prebuilds.template_versions WHERE id = c.template_version_id LIMIT 1) v
+          CROSS JOIN LATERAL (SELECT * FROM prebuilds.templates WHERE id = v.template_id LIMIT 1) t
+          WHERE c.desired_instances IS NOT NULL
+            AND t.active_version_id = v.id
+            AND NOT t.deleted
+            AND t.deprecated = '') a ON true
 )sql",
-                                     TIMESTAMPTZOID, UUIDARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZARRAYOID);
+                                        UUIDARRAYOID, TIMESTAMPTZARRAYOID);
 
 constinit pg::Statement select_presets_to_show(R"sql(
   SELECT a.id FROM prebuilds.active_presets a
@@ -161,6 +142,11 @@ struct Loaded {
   std::optional<core::Instant> failures_reset_at;
 };
 
+std::optional<core::Duration> read_ttl(pg::Row &row) {
+  const auto seconds = row.optional_integer();
+  return seconds ? std::optional<core::Duration>(std::chrono::seconds(*seconds)) : std::nullopt;
+}
+
 Loaded read_preset(pg::Row &row, core::Instant now) {
   Loaded loaded;
   core::PresetSnapshot &preset = loaded.preset;
@@ -177,7 +163,7 @@ Loaded read_preset(pg::Row &row, core::Instant now) {
   preset.prebuild_status = static_cast<core::PrebuildStatus>(row.integer());
   preset.desired_instances = row.integer();
   preset.scheduling_timezone = row.text();
-  if (const auto seconds = row.optional_integer()) preset.ttl = std::chrono::seconds(*seconds);
+  preset.ttl = read_ttl(row);
   preset.last_invalidated_at = row.optional_instant();
   loaded.failures_reset_at = row.optional_instant();
   if (const auto ids = row.optional_uuids()) {
@@ -195,6 +181,29 @@ Loaded read_preset(pg::Row &row, core::Instant now) {
   preset.validation_problem = row.optional_text();
   preset.queue_problem = row.optional_text();
   return loaded;
+}
+
+core::PoolCounts read_counts(pg::Row &row) {
+  core::PoolCounts counts;
+  counts.running = row.integer();
+  counts.starting = row.integer();
+  counts.pending = row.integer();
+  counts.failed_starts = row.integer();
+  counts.oldest_running = row.optional_instant();
+  return counts;
+}
+
+// None: the preset is not active.
+std::optional<core::Configuration> read_configuration(pg::Row &row) {
+  const auto desired_instances = row.optional_integer();
+  if (!desired_instances) return std::nullopt;
+  core::Configuration configuration;
+  configuration.desired_instances = *desired_instances;
+  configuration.scheduled = row.boolean();
+  configuration.prebuild_status = static_cast<core::PrebuildStatus>(row.integer());
+  configuration.ttl = read_ttl(row);
+  configuration.last_invalidated_at = row.optional_instant();
+  return configuration;
 }
 
 // Rows come with the newest build first, as the failure base wants them.
@@ -284,32 +293,31 @@ std::vector<Pool> look_at(std::span<const core::Uuid> presets) {
 
 Need pools_in_need(const std::optional<std::vector<Pool>> &pools, core::Instant now,
                    std::optional<core::Instant> horizon) {
+  const pg::LookUpSettings settings;
   std::map<core::Uuid, Pool> looked_at;
-  std::optional<std::vector<core::Uuid>> presets;
-  std::optional<std::vector<pg::Timestamp>> starts;
-  if (pools) {
-    presets = presets_of(*pools);
-    starts = starts_of(*pools);
+  if (pools)
     for (const Pool &pool : *pools) looked_at.emplace(pool.preset, pool);
-  }
 
   Need need;
-  std::map<core::Uuid, core::Place> heads;
-  select_pools.read({now, presets, horizon, starts}).each([&](pg::Row &row) {
-    const core::Uuid preset = row.uuid();
-    const bool in_need = row.boolean();
-    const auto expires_at = row.optional_instant();
-    if (const auto oldest = row.optional_instant()) heads.emplace(preset, core::Place{*oldest, {}});
-    if (in_need) {
-      need.pools.push_back(pools ? looked_at.at(preset) : Pool{preset, {}});
-    } else if (expires_at) {
-      need.expiring.push_back({preset, core::later(*expires_at, core::tick)});
-    }
-  });
-  for (const auto &[preset, pool] : looked_at) {
-    const auto head = heads.find(preset);
-    marks::found(marks::prebuilds(preset), pool.look, head == heads.end() ? core::after_all : head->second);
-  }
+  (pools ? select_pools_of.read({presets_of(*pools), starts_of(*pools)}) : select_pools.read())
+      .each([&](pg::Row &row) {
+        const core::Uuid preset = row.uuid();
+        const core::PoolCounts counts = read_counts(row);
+        const auto oldest = row.optional_instant();
+        const auto configuration = read_configuration(row);
+        Pool pool{preset, {}};
+        if (pools) {
+          pool = looked_at.at(preset);
+          marks::found(marks::prebuilds(preset), pool.look,
+                       oldest ? core::Place{*oldest, {}} : core::after_all);
+        }
+        if (core::may_need_something(configuration, counts, now)) {
+          need.pools.push_back(pool);
+        } else if (configuration && horizon) {
+          if (const auto expiry = core::next_expiry(*configuration, counts); expiry && *expiry <= *horizon)
+            need.expiring.push_back({preset, core::later(*expiry, core::tick)});
+        }
+      });
   return need;
 }
 
@@ -321,6 +329,7 @@ std::vector<Pool> pools_to_show() {
 
 std::vector<core::PresetSnapshot> load_presets(const std::vector<Pool> &pools, core::Instant now) {
   if (pools.empty()) return {};
+  const pg::LookUpSettings settings;
   const std::vector<core::Uuid> ids = presets_of(pools);
   const core::Instant lookback =
       core::earlier(now, std::chrono::milliseconds(pg::guc::reconciliation_backoff_lookback_ms));

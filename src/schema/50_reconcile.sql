@@ -26,28 +26,49 @@ SELECT l.preset_id,
        l.workspace_id,
        l.created_at,
        l.ctid AS place,
-       l.transition = 'start' AND l.job_status = 'succeeded' AS running,
-       l.transition = 'start' AND l.job_status IN ('pending', 'running', 'canceling') AS starting,
-       l.transition = 'start' AND l.job_status = 'pending' AND l.build_number = 1
-           AND l.system_initiated AND NOT l.worker_assigned AS pending,
-       l.transition = 'start' AND l.job_status = 'failed' AS failed_start
+       CASE WHEN l.transition <> 'start' THEN NULL
+            WHEN l.job_status = 'succeeded' THEN 'r'
+            WHEN l.job_status = 'failed' THEN 'f'
+            WHEN l.job_status = 'pending' AND l.build_number = 1 AND l.system_initiated AND NOT l.worker_assigned THEN 'p'
+            WHEN l.job_status IN ('pending', 'running', 'canceling') THEN 's'
+       END::"char" AS state
   FROM prebuilds.live_prebuilds AS l
  WHERE l.preset_id IS NOT NULL;
 COMMENT ON VIEW prebuilds.prebuild_states IS
-    'As what live prebuilds count; pending = starting, and not yet picked up by a provisioner. place is the row''s ctid';
+    'As what live prebuilds count, by their latest build if it is a start: r = running, s = starting, p = starting and not '
+    'yet picked up by a provisioner, f = failed. place is the row''s ctid';
+
+-- One aggregate instead of one with a FILTER for each number: a sweep counts all prebuilds there are.
+CREATE TYPE prebuilds.pool_counts AS (
+    running integer, starting integer, pending integer, failed_starts integer,
+    oldest_running timestamptz, oldest timestamptz
+);
+COMMENT ON TYPE prebuilds.pool_counts IS
+    'Prebuilds of a pool by state, the pending ones among the starting ones too; when the oldest of them was created, '
+    'NULL = none';
+CREATE FUNCTION prebuilds.count_prebuild(counted internal, state "char", created_at timestamptz) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'prebuilds_count_prebuild';
+CREATE FUNCTION prebuilds.counted_prebuilds(counted internal) RETURNS prebuilds.pool_counts
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'prebuilds_counted_prebuilds';
+CREATE AGGREGATE prebuilds.count_prebuilds(state "char", created_at timestamptz) (
+    SFUNC = prebuilds.count_prebuild, STYPE = internal, SSPACE = 64,
+    FINALFUNC = prebuilds.counted_prebuilds, PARALLEL = SAFE
+);
+COMMENT ON FUNCTION prebuilds.count_prebuild(internal, "char", timestamptz) IS
+    'A step of the aggregate prebuilds.count_prebuilds()';
+COMMENT ON FUNCTION prebuilds.counted_prebuilds(internal) IS 'The end of the aggregate prebuilds.count_prebuilds()';
+COMMENT ON AGGREGATE prebuilds.count_prebuilds("char", timestamptz) IS
+    'Counts the prebuilds of a pool; state and created_at as in prebuilds.prebuild_states';
 
 -- The condition on ctid lets PostgreSQL read the table from one end to the other although sequential scans are switched
 -- off: those count as so expensive that it could not tell good plans around one from bad.
 CREATE VIEW prebuilds.pools AS
-SELECT s.preset_id,
-       count(*) FILTER (WHERE s.running) AS running,
-       count(*) FILTER (WHERE s.starting) AS starting,
-       count(*) FILTER (WHERE s.pending) AS pending,
-       count(*) FILTER (WHERE s.failed_start) AS failed_starts,
-       min(s.created_at) FILTER (WHERE s.running) AS oldest_running
-  FROM prebuilds.prebuild_states AS s
- WHERE s.place >= '(0,0)'
- GROUP BY s.preset_id;
+SELECT p.preset_id, (p.counts).*
+  FROM (SELECT s.preset_id, prebuilds.count_prebuilds(s.state, s.created_at) AS counts
+          FROM prebuilds.prebuild_states AS s
+         WHERE s.place >= '(0,0)'
+         GROUP BY s.preset_id
+        OFFSET 0) AS p;
 COMMENT ON VIEW prebuilds.pools IS 'Live prebuilds by preset';
 
 CREATE VIEW prebuilds.organizations_with_prebuilds AS
