@@ -2,18 +2,23 @@
 
 namespace prebuilds::core {
 
-std::optional<Instant> next_expiry(const Configuration &preset, const PoolCounts &pool) {
+std::optional<Instant> next_expiry(const Demand &preset, const PoolCounts &pool) {
   if (!pool.oldest_running || !preset.ttl || *preset.ttl <= Duration::zero()) return std::nullopt;
   return later(*pool.oldest_running, *preset.ttl);
 }
 
-bool may_need_something(const std::optional<Configuration> &active, const PoolCounts &pool, Instant now) {
+bool may_need_something(const std::optional<Demand> &active, const PoolCounts &pool, Instant now) {
   if (!active) return pool.running > 0 || pool.pending > 0;
+  return !counts_suffice(active, pool, now) || pool.running + pool.starting < active->desired_instances ||
+         active->prebuild_status != PrebuildStatus::healthy;
+}
+
+bool counts_suffice(const std::optional<Demand> &active, const PoolCounts &pool, Instant now) {
+  if (!active || active->scheduled) return false;
   const auto expiry = next_expiry(*active, pool);
-  return active->scheduled || pool.running + pool.starting != active->desired_instances ||
-         active->prebuild_status != PrebuildStatus::healthy || pool.failed_starts > 0 ||
-         (pool.oldest_running && pool.oldest_running < active->last_invalidated_at) ||
-         (expiry && *expiry < now);
+  const bool expired =
+      (pool.oldest_running && pool.oldest_running < active->last_invalidated_at) || (expiry && *expiry < now);
+  return !expired && pool.failed_starts == 0 && pool.running + pool.starting <= active->desired_instances;
 }
 
 }  // namespace prebuilds::core

@@ -1,5 +1,5 @@
-// Whether a pool is in balance, as far as counts can tell: a pass reads the prebuilds of no other pool one by
-// one.
+// What counts tell about a pool: a pass reads prebuilds one by one only where it may have to do something
+// about one.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,7 @@
 namespace prebuilds::core {
 
 // What an active preset asks of its pool.
-struct Configuration {
+struct Demand {
   int desired_instances = 0;  // the static count
   bool scheduled = false;     // it has a zone: only resolve_desired() can tell what it desires
   PrebuildStatus prebuild_status = PrebuildStatus::healthy;
@@ -28,9 +28,13 @@ struct PoolCounts {
 
 // When the oldest running prebuild reaches its TTL; none: it never will, or there is none. It expires
 // strictly after that.
-std::optional<Instant> next_expiry(const Configuration &preset, const PoolCounts &pool);
+std::optional<Instant> next_expiry(const Demand &preset, const PoolCounts &pool);
 
-// False: decide() would skip the preset. No configuration: the preset is not active.
-bool may_need_something(const std::optional<Configuration> &active, const PoolCounts &pool, Instant now);
+// False: decide() would skip the preset. No demand: the preset is not active.
+bool may_need_something(const std::optional<Demand> &active, const PoolCounts &pool, Instant now);
+
+// True: there may be too few prebuilds, and nothing is to be done about any of them. decide() then orders the
+// same with all running ones unlisted and without a failure base; only what it tells people may differ.
+bool counts_suffice(const std::optional<Demand> &active, const PoolCounts &pool, Instant now);
 
 }  // namespace prebuilds::core

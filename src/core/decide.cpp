@@ -50,7 +50,7 @@ Running split_running(const PresetSnapshot &preset, Instant now) {
 
 State state_of(const PresetSnapshot &preset, const Running &running, const Desired &desired) {
   State state;
-  state.actual = static_cast<int>(preset.running.size());
+  state.actual = static_cast<int>(preset.running.size()) + preset.unlisted_running;
   state.expired = static_cast<int>(running.expired.size());
   state.starting = preset.starting;
   state.stopping = preset.stopping;

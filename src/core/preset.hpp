@@ -71,6 +71,8 @@ struct PresetSnapshot {
 
   // Latest build start and succeeded, in any order; expired ones are still among them.
   std::vector<Prebuild> running;
+  // More running ones, if counts have told that nothing is to be done about any of them.
+  int unlisted_running = 0;
   // Build 1, not picked up by a provisioner, of a preset that is not active.
   std::vector<Prebuild> pending_inactive;
 

@@ -1,10 +1,11 @@
 #include "reconciler/snapshot.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "checks/timezone.hpp"
-#include "core/balance.hpp"
 #include "core/due.hpp"
 #include "pg/gucs.hpp"
 #include "pg/settings.hpp"
@@ -37,12 +38,17 @@ constinit pg::Statement select_pools_of(R"sql(
    CROSS JOIN LATERAL (
          SELECT prebuilds.count_prebuilds(s.state, s.created_at) AS counts
            FROM prebuilds.prebuild_states s
-          WHERE s.preset_id = i.id AND s.created_at >= i.since OFFSET 0) p
+          WHERE s.preset_id = i.id AND s.created_at >= i.since) p
     LEFT JOIN LATERAL (
          SELECT c.*
-           FROM (SELECT * FROM prebuilds.template_version_presets WHERE id = i.id LIMIT 1) c
-          CROSS JOIN LATERAL (SELECT * FROM prebuilds.template_versions WHERE id = c.template_version_id LIMIT 1) v
-          CROSS JOIN LATERAL (SELECT * FROM prebuilds.templates WHERE id = v.template_id LIMIT 1) t
+           FROM (SELECT template_version_id, desired_instances, scheduling_timezone, prebuild_status,
+                        invalidate_after_secs, last_invalidated_at
+                   FROM prebuilds.template_version_presets WHERE id = i.id LIMIT 1) c
+          CROSS JOIN LATERAL (
+                SELECT id, template_id FROM prebuilds.template_versions WHERE id = c.template_version_id LIMIT 1) v
+          CROSS JOIN LATERAL (
+                SELECT active_version_id, deleted, deprecated
+                  FROM prebuilds.templates WHERE id = v.template_id LIMIT 1) t
           WHERE c.desired_instances IS NOT NULL
             AND t.active_version_id = v.id
             AND NOT t.deleted
@@ -76,9 +82,13 @@ constinit pg::Statement select_presets(R"sql(
          END
     FROM pg_catalog.unnest($1) i (id)
    CROSS JOIN LATERAL (SELECT * FROM prebuilds.template_version_presets WHERE id = i.id LIMIT 1) p
-   CROSS JOIN LATERAL (SELECT * FROM prebuilds.template_versions WHERE id = p.template_version_id LIMIT 1) v
-   CROSS JOIN LATERAL (SELECT * FROM prebuilds.templates WHERE id = v.template_id LIMIT 1) t
-   CROSS JOIN LATERAL (SELECT * FROM prebuilds.organizations WHERE id = t.organization_id LIMIT 1) o
+   CROSS JOIN LATERAL (
+         SELECT id, template_id, name, created_at, tags
+           FROM prebuilds.template_versions WHERE id = p.template_version_id LIMIT 1) v
+   CROSS JOIN LATERAL (
+         SELECT id, organization_id, name, active_version_id, deleted, deprecated, provisioner
+           FROM prebuilds.templates WHERE id = v.template_id LIMIT 1) t
+   CROSS JOIN LATERAL (SELECT id, name FROM prebuilds.organizations WHERE id = t.organization_id LIMIT 1) o
    CROSS JOIN LATERAL (SELECT prebuilds.normalized_tags(v.tags, 'c42fdf75-3097-471c-8c33-fb52454d81c0') AS tags) wanted
    CROSS JOIN LATERAL (
          SELECT pg_catalog.array_agg(ps.id ORDER BY ps.id) AS ids,
@@ -108,11 +118,10 @@ constinit pg::Statement select_prebuilds(R"sql(
          END,
          l.job_status = 'pending',
          l.build_number = 1 AND l.system_initiated AND NOT l.worker_assigned,
-         l.build_preset_id, l.template_version_id, l.build_created_at, l.job_completed_at
+         l.build_preset_id, l.template_version_id, l.build_created_at, l.build_id, l.job_completed_at
     FROM unnest($1, $2) i (preset_id, since)
    CROSS JOIN LATERAL (SELECT * FROM prebuilds.live_prebuilds
                         WHERE preset_id = i.preset_id AND created_at >= i.since OFFSET 0) l
-   ORDER BY l.build_created_at DESC, l.build_id DESC
 )sql",
                                          UUIDARRAYOID, TIMESTAMPTZARRAYOID);
 
@@ -132,12 +141,17 @@ enum class Job { active, succeeded, failed, canceled };
 // A build of the failure base, if its version turns out to be active in its template.
 struct BaseBuild {
   core::BuildOutcome outcome;
+  core::Uuid id;
   core::Uuid template_version_id;
+
+  bool newer_than(const BaseBuild &other) const {
+    return std::tie(outcome.created_at, id) > std::tie(other.outcome.created_at, other.id);
+  }
 };
 
 struct Loaded {
   core::PresetSnapshot preset;
-  std::vector<BaseBuild> base_builds;  // newest first
+  std::vector<BaseBuild> base_builds;
   bool waits_for_provisioner = false;
   std::optional<core::Instant> failures_reset_at;
 };
@@ -194,19 +208,18 @@ core::PoolCounts read_counts(pg::Row &row) {
 }
 
 // None: the preset is not active.
-std::optional<core::Configuration> read_configuration(pg::Row &row) {
+std::optional<core::Demand> read_demand(pg::Row &row) {
   const auto desired_instances = row.optional_integer();
   if (!desired_instances) return std::nullopt;
-  core::Configuration configuration;
-  configuration.desired_instances = *desired_instances;
-  configuration.scheduled = row.boolean();
-  configuration.prebuild_status = static_cast<core::PrebuildStatus>(row.integer());
-  configuration.ttl = read_ttl(row);
-  configuration.last_invalidated_at = row.optional_instant();
-  return configuration;
+  core::Demand demand;
+  demand.desired_instances = *desired_instances;
+  demand.scheduled = row.boolean();
+  demand.prebuild_status = static_cast<core::PrebuildStatus>(row.integer());
+  demand.ttl = read_ttl(row);
+  demand.last_invalidated_at = row.optional_instant();
+  return demand;
 }
 
-// Rows come with the newest build first, as the failure base wants them.
 void add_prebuild(Loaded &loaded, pg::Row &row) {
   core::PresetSnapshot &preset = loaded.preset;
   const core::Prebuild prebuild{
@@ -218,6 +231,7 @@ void add_prebuild(Loaded &loaded, pg::Row &row) {
   const auto build_preset = row.optional_uuid();
   const core::Uuid build_version = row.uuid();
   const core::Instant build_created_at = row.instant();
+  const core::Uuid build_id = row.uuid();
   const auto completed_at = row.optional_instant();
 
   loaded.waits_for_provisioner |= pending;
@@ -241,7 +255,8 @@ void add_prebuild(Loaded &loaded, pg::Row &row) {
 
   const bool since_reset = !loaded.failures_reset_at || build_created_at > *loaded.failures_reset_at;
   if (preset.active() && transition == Transition::start && build_preset == preset.id && since_reset)
-    loaded.base_builds.push_back({{job == Job::failed, build_created_at, completed_at}, build_version});
+    loaded.base_builds.push_back(
+        {{job == Job::failed, build_created_at, completed_at}, build_id, build_version});
 }
 
 // A build may be of another version than its preset, which only a look at that version's template can tell
@@ -260,6 +275,8 @@ void fill_failure_bases(std::vector<Loaded> &loaded) {
     select_active_versions.read({ids}).each([&](pg::Row &row) { active.insert(row.uuid()); });
   }
   for (Loaded &each : loaded) {
+    std::sort(each.base_builds.begin(), each.base_builds.end(),
+              [](const BaseBuild &a, const BaseBuild &b) { return a.newer_than(b); });
     for (const BaseBuild &build : each.base_builds) {
       if (build.template_version_id == each.preset.template_version_id ||
           active.contains(build.template_version_id))
@@ -287,7 +304,8 @@ std::vector<pg::Timestamp> starts_of(const std::vector<Pool> &pools) {
 std::vector<Pool> look_at(std::span<const core::Uuid> presets) {
   std::vector<Pool> pools;
   pools.reserve(presets.size());
-  for (const core::Uuid &preset : presets) pools.push_back({preset, marks::look(marks::prebuilds(preset))});
+  for (const core::Uuid &preset : presets)
+    pools.push_back({preset, marks::look(marks::prebuilds(preset)), {}});
   return pools;
 }
 
@@ -304,17 +322,17 @@ Need pools_in_need(const std::optional<std::vector<Pool>> &pools, core::Instant 
         const core::Uuid preset = row.uuid();
         const core::PoolCounts counts = read_counts(row);
         const auto oldest = row.optional_instant();
-        const auto configuration = read_configuration(row);
-        Pool pool{preset, {}};
+        const auto demand = read_demand(row);
+        Pool pool{preset, {}, {}};
         if (pools) {
           pool = looked_at.at(preset);
           marks::found(marks::prebuilds(preset), pool.look,
                        oldest ? core::Place{*oldest, {}} : core::after_all);
         }
-        if (core::may_need_something(configuration, counts, now)) {
-          need.pools.push_back(pool);
-        } else if (configuration && horizon) {
-          if (const auto expiry = core::next_expiry(*configuration, counts); expiry && *expiry <= *horizon)
+        if (core::counts_suffice(demand, counts, now)) pool.counts = counts;
+        if (core::may_need_something(demand, counts, now)) need.pools.push_back(pool);
+        if (horizon && pool.counts) {
+          if (const auto expiry = core::next_expiry(*demand, counts); expiry && *expiry <= *horizon)
             need.expiring.push_back({preset, core::later(*expiry, core::tick)});
         }
       });
@@ -323,7 +341,7 @@ Need pools_in_need(const std::optional<std::vector<Pool>> &pools, core::Instant 
 
 std::vector<Pool> pools_to_show() {
   std::vector<Pool> pools;
-  select_presets_to_show.read().each([&](pg::Row &row) { pools.push_back({row.uuid(), {}}); });
+  select_presets_to_show.read().each([&](pg::Row &row) { pools.push_back({row.uuid(), {}, {}}); });
   return pools;
 }
 
@@ -342,10 +360,22 @@ std::vector<core::PresetSnapshot> load_presets(const std::vector<Pool> &pools, c
     loaded.push_back(read_preset(row, now));
     position[loaded.back().preset.id] = loaded.size() - 1;
   });
-  select_prebuilds.read({ids, starts_of(pools)}).each([&](pg::Row &row) {
-    const auto found = position.find(row.uuid());
-    if (found != position.end()) add_prebuild(loaded[found->second], row);
-  });
+  std::vector<Pool> to_read;
+  for (const Pool &pool : pools) {
+    if (!pool.counts) {
+      to_read.push_back(pool);
+    } else if (const auto found = position.find(pool.preset); found != position.end()) {
+      core::PresetSnapshot &preset = loaded[found->second].preset;
+      preset.unlisted_running = pool.counts->running;
+      preset.starting = pool.counts->starting;
+    }
+  }
+  if (!to_read.empty()) {
+    select_prebuilds.read({presets_of(to_read), starts_of(to_read)}).each([&](pg::Row &row) {
+      const auto found = position.find(row.uuid());
+      if (found != position.end()) add_prebuild(loaded[found->second], row);
+    });
+  }
   fill_failure_bases(loaded);
 
   std::vector<core::PresetSnapshot> presets;

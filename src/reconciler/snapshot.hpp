@@ -1,6 +1,7 @@
 // What a pass reads: presets as core's values, all under the active snapshot.
 #pragma once
 
+#include "core/balance.hpp"
 #include "core/preset.hpp"
 #include "marks/marks.hpp"
 #include "pg/spi.hpp"
@@ -13,10 +14,11 @@ struct Due {
   core::Instant at;
 };
 
-// The live prebuilds of a preset, from where they begin.
+// The live prebuilds of a preset.
 struct Pool {
   core::Uuid preset;
-  marks::Look look;
+  marks::Look look;                        // where they begin
+  std::optional<core::PoolCounts> counts;  // enough to act by; none: they have to be read
 };
 
 // The pools of these presets. To be called before the snapshot is taken under which they are read.
@@ -25,12 +27,11 @@ std::vector<Pool> look_at(std::span<const core::Uuid> presets);
 struct Need {
   // Those that may need something: a superset of those that core cannot skip.
   std::vector<Pool> pools;
-  // Others whose next prebuild expires by the horizon.
+  // Those that need no look at a prebuild until the next one expires, by the horizon.
   std::vector<Due> expiring;
 };
 
-// Of these pools, or of all: what a pass has to look at, found by counts. The prebuilds of pools in balance
-// are not read one by one. No horizon: expiries do not matter.
+// Of these pools, or of all: what a pass has to look at, found by counts. No horizon: expiries do not matter.
 Need pools_in_need(const std::optional<std::vector<Pool>> &pools, core::Instant now,
                    std::optional<core::Instant> horizon);
 

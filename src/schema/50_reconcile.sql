@@ -27,16 +27,16 @@ SELECT l.preset_id,
        l.created_at,
        l.ctid AS place,
        CASE WHEN l.transition <> 'start' THEN NULL
-            WHEN l.job_status = 'succeeded' THEN 'r'
-            WHEN l.job_status = 'failed' THEN 'f'
-            WHEN l.job_status = 'pending' AND l.build_number = 1 AND l.system_initiated AND NOT l.worker_assigned THEN 'p'
-            WHEN l.job_status IN ('pending', 'running', 'canceling') THEN 's'
-       END::"char" AS state
+            WHEN l.job_status = 'succeeded' THEN 'r'::"char"
+            WHEN l.job_status = 'failed' THEN 'f'::"char"
+            WHEN l.job_status = 'pending' AND l.build_number = 1 AND l.system_initiated AND NOT l.worker_assigned THEN 'p'::"char"
+            WHEN l.job_status IN ('pending', 'running', 'canceling') THEN 's'::"char"
+       END AS state
   FROM prebuilds.live_prebuilds AS l
  WHERE l.preset_id IS NOT NULL;
 COMMENT ON VIEW prebuilds.prebuild_states IS
     'As what live prebuilds count, by their latest build if it is a start: r = running, s = starting, p = starting and not '
-    'yet picked up by a provisioner, f = failed. place is the row''s ctid';
+    'yet picked up by a provisioner, f = failed, NULL = as none of these. place is the row''s ctid';
 
 -- One aggregate instead of one with a FILTER for each number: a sweep counts all prebuilds there are.
 CREATE TYPE prebuilds.pool_counts AS (
@@ -44,19 +44,19 @@ CREATE TYPE prebuilds.pool_counts AS (
     oldest_running timestamptz, oldest timestamptz
 );
 COMMENT ON TYPE prebuilds.pool_counts IS
-    'Prebuilds of a pool by state, the pending ones among the starting ones too; when the oldest of them was created, '
-    'NULL = none';
-CREATE FUNCTION prebuilds.count_prebuild(counted internal, state "char", created_at timestamptz) RETURNS internal
-    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'prebuilds_count_prebuild';
-CREATE FUNCTION prebuilds.counted_prebuilds(counted internal) RETURNS prebuilds.pool_counts
-    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'prebuilds_counted_prebuilds';
+    'Prebuilds of a pool by state, the pending ones among the starting ones too; when the oldest running one was created, '
+    'and the oldest of all, whatever its state; NULL = none';
+CREATE FUNCTION prebuilds.count_prebuilds_accum(counted internal, state "char", created_at timestamptz) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'prebuilds_count_prebuilds_accum';
+CREATE FUNCTION prebuilds.count_prebuilds_final(counted internal) RETURNS prebuilds.pool_counts
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'prebuilds_count_prebuilds_final';
 CREATE AGGREGATE prebuilds.count_prebuilds(state "char", created_at timestamptz) (
-    SFUNC = prebuilds.count_prebuild, STYPE = internal, SSPACE = 64,
-    FINALFUNC = prebuilds.counted_prebuilds, PARALLEL = SAFE
+    SFUNC = prebuilds.count_prebuilds_accum, STYPE = internal, SSPACE = 64,
+    FINALFUNC = prebuilds.count_prebuilds_final, PARALLEL = SAFE
 );
-COMMENT ON FUNCTION prebuilds.count_prebuild(internal, "char", timestamptz) IS
+COMMENT ON FUNCTION prebuilds.count_prebuilds_accum(internal, "char", timestamptz) IS
     'A step of the aggregate prebuilds.count_prebuilds()';
-COMMENT ON FUNCTION prebuilds.counted_prebuilds(internal) IS 'The end of the aggregate prebuilds.count_prebuilds()';
+COMMENT ON FUNCTION prebuilds.count_prebuilds_final(internal) IS 'The end of the aggregate prebuilds.count_prebuilds()';
 COMMENT ON AGGREGATE prebuilds.count_prebuilds("char", timestamptz) IS
     'Counts the prebuilds of a pool; state and created_at as in prebuilds.prebuild_states';
 
@@ -67,9 +67,9 @@ SELECT p.preset_id, (p.counts).*
   FROM (SELECT s.preset_id, prebuilds.count_prebuilds(s.state, s.created_at) AS counts
           FROM prebuilds.prebuild_states AS s
          WHERE s.place >= '(0,0)'
-         GROUP BY s.preset_id
-        OFFSET 0) AS p;
-COMMENT ON VIEW prebuilds.pools IS 'Live prebuilds by preset';
+         GROUP BY s.preset_id) AS p;
+COMMENT ON VIEW prebuilds.pools IS
+    'Live prebuilds by preset. Whoever is to read it needs EXECUTE on prebuilds.count_prebuilds() too';
 
 CREATE VIEW prebuilds.organizations_with_prebuilds AS
 SELECT o.id AS organization_id,

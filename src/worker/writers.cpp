@@ -226,7 +226,7 @@ void write_plans(Assignment &assignment, Part &part) {
   std::vector<reconciler::Pool> pools;
   std::map<core::Uuid, int> creates;
   for (const Grant &grant : assignment.grants().subspan(part.first, part.count)) {
-    pools.push_back({grant.preset, {}});
+    pools.push_back({grant.preset, {}, {}});
     creates[grant.preset] = grant.creates;
   }
   reconciler::Plan plan = reconciler::plan_pools(pools, assignment.now);

@@ -6,6 +6,7 @@
 
 #include "core/decide.hpp"
 #include "fuzz/bytes.hpp"
+#include "unit/counts.hpp"
 
 namespace prebuilds::core {
 namespace {
@@ -125,6 +126,18 @@ void check_balance(const PresetSnapshot &preset, const Decision &decision) {
   PROMISE(decision.can_skip == (decision.actions.empty() && !decision.new_status));
 }
 
+void check_same(const Decision &decision, const Decision &again) {
+  PROMISE(again.new_status == decision.new_status);
+  PROMISE(again.actions.size() == decision.actions.size());
+  for (std::size_t i = 0; i < again.actions.size(); ++i) {
+    const Action &a = again.actions[i];
+    const Action &b = decision.actions[i];
+    PROMISE(a.kind == b.kind && a.cause == b.cause && a.count == b.count && a.reason == b.reason);
+    PROMISE(std::equal(a.prebuilds.begin(), a.prebuilds.end(), b.prebuilds.begin(), b.prebuilds.end(),
+                       [](const Prebuild &x, const Prebuild &y) { return x.id == y.id; }));
+  }
+}
+
 // The same facts in another order, and facts that do not matter.
 void check_indifference(PresetSnapshot preset, const Decision &decision, const Settings &settings,
                         Instant now) {
@@ -137,15 +150,16 @@ void check_indifference(PresetSnapshot preset, const Decision &decision, const S
   preset.parked += 1;
   const Decision again = decide(preset, settings, now);
   PROMISE(again.problem == decision.problem);
-  PROMISE(again.new_status == decision.new_status);
-  PROMISE(again.actions.size() == decision.actions.size());
-  for (std::size_t i = 0; i < again.actions.size(); ++i) {
-    const Action &a = again.actions[i];
-    const Action &b = decision.actions[i];
-    PROMISE(a.kind == b.kind && a.cause == b.cause && a.count == b.count && a.reason == b.reason);
-    PROMISE(std::equal(a.prebuilds.begin(), a.prebuilds.end(), b.prebuilds.begin(), b.prebuilds.end(),
-                       [](const Prebuild &x, const Prebuild &y) { return x.id == y.id; }));
-  }
+  check_same(decision, again);
+}
+
+// What a pass goes by that does not read the prebuilds.
+void check_counts(const PresetSnapshot &preset, const Decision &decision, const Settings &settings,
+                  Instant now) {
+  const auto demand = demand_of(preset);
+  const PoolCounts counts = counts_of(preset);
+  if (!may_need_something(demand, counts, now)) PROMISE(decision.can_skip);
+  if (counts_suffice(demand, counts, now)) check_same(decision, decide(unlisted(preset), settings, now));
 }
 
 }  // namespace
@@ -163,6 +177,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     check_rows(preset, decision);
     check_balance(preset, decision);
     check_indifference(preset, decision, settings, now);
+    check_counts(preset, decision, settings, now);
   }
 
   int creates = 0;

@@ -17,8 +17,7 @@ struct Counted {
 Counted *begin_counting(FunctionCallInfo fcinfo) {
   MemoryContext context = nullptr;
   if (!AggCheckCallContext(fcinfo, &context))
-    throw pg::SqlError(ERRCODE_FEATURE_NOT_SUPPORTED, "a step of an aggregate was called by itself", {},
-                       "Call prebuilds.count_prebuilds().");
+    throw pg::SqlError(ERRCODE_INTERNAL_ERROR, "a step of an aggregate was called by itself");
   return pg::call([&] { return new (MemoryContextAlloc(context, sizeof(Counted))) Counted; });
 }
 
@@ -41,11 +40,11 @@ TupleDesc result_type(FunctionCallInfo fcinfo) {
 
 extern "C" {
 
-PG_FUNCTION_INFO_V1(prebuilds_count_prebuild);
-PG_FUNCTION_INFO_V1(prebuilds_counted_prebuilds);
+PG_FUNCTION_INFO_V1(prebuilds_count_prebuilds_accum);
+PG_FUNCTION_INFO_V1(prebuilds_count_prebuilds_final);
 
-// prebuilds.count_prebuild(counted internal, state "char", created_at timestamptz) returns internal
-PGDLLEXPORT Datum prebuilds_count_prebuild(PG_FUNCTION_ARGS) {
+// prebuilds.count_prebuilds_accum(counted internal, state "char", created_at timestamptz) returns internal
+PGDLLEXPORT Datum prebuilds_count_prebuilds_accum(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     auto *counted =
         PG_ARGISNULL(0) ? begin_counting(fcinfo) : reinterpret_cast<Counted *>(PG_GETARG_POINTER(0));
@@ -64,8 +63,8 @@ PGDLLEXPORT Datum prebuilds_count_prebuild(PG_FUNCTION_ARGS) {
   });
 }
 
-// prebuilds.counted_prebuilds(counted internal) returns prebuilds.pool_counts
-PGDLLEXPORT Datum prebuilds_counted_prebuilds(PG_FUNCTION_ARGS) {
+// prebuilds.count_prebuilds_final(counted internal) returns prebuilds.pool_counts
+PGDLLEXPORT Datum prebuilds_count_prebuilds_final(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     const bool none = PG_ARGISNULL(0);
     const Counted counted = none ? Counted{} : *reinterpret_cast<Counted *>(PG_GETARG_POINTER(0));
