@@ -9,8 +9,8 @@ use File::Temp qw(tempdir);
 use Session;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(query session pgbench start_pgbench finish_pgbench stop_pgbench new_database copy_database drop_database load set_server
-  wait_until);
+our @EXPORT = qw(query session pgbench start_pgbench finish_pgbench stop_pgbench new_database copy_database drop_database load settle
+  set_server wait_until);
 
 my $bench = dirname(__FILE__) . '/..';
 my $work = tempdir(CLEANUP => 1);
