@@ -29,7 +29,8 @@ SELECT l.preset_id,
        CASE WHEN l.transition <> 'start' THEN NULL
             WHEN l.job_status = 'succeeded' THEN 'r'::"char"
             WHEN l.job_status = 'failed' THEN 'f'::"char"
-            WHEN l.job_status = 'pending' AND l.build_number = 1 AND l.system_initiated AND NOT l.worker_assigned THEN 'p'::"char"
+            WHEN l.job_status = 'pending' AND l.build_number = 1 AND l.system_initiated AND NOT l.worker_assigned
+            THEN 'p'::"char"
             WHEN l.job_status IN ('pending', 'running', 'canceling') THEN 's'::"char"
        END AS state
   FROM prebuilds.live_prebuilds AS l
