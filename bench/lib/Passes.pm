@@ -47,20 +47,23 @@ sub last_pass
         q{SELECT last_pass, 1000 * extract(epoch FROM elapsed) FROM prebuilds_worker_status()});
 }
 
+# How long the pass took that a statement gave cause for.
+sub pass_after
+{
+    my ($session, $statement) = @_;
+    my $before = (last_pass($session))[0] // '';
+    my ($when, $time);
+    $session->query($statement);
+    wait_until(sub { ($when, $time) = last_pass($session); $when && $when ne $before });
+    return $time;
+}
+
 # Its passes after being woken for so many presets; for more than it can remember it looks at all of them.
 sub woken_passes
 {
     my ($session, $presets, $passes) = @_;
-    my @times;
-    while (@times < $passes)
-    {
-        my ($before) = last_pass($session);
-        my ($when, $time);
-        $session->query("SELECT prebuilds.note_changed(bench.preset(t, 1)) FROM generate_series(1, $presets) AS t");
-        wait_until(sub { ($when, $time) = last_pass($session); $when ne $before });
-        push @times, $time;
-    }
-    return @times;
+    my $wake = "SELECT prebuilds.note_changed(bench.preset(t, 1)) FROM generate_series(1, $presets) AS t";
+    return map { pass_after($session, $wake) } 1 .. $passes;
 }
 
 # NoOps on W: a full sweep, and woken passes over few presets.
@@ -134,12 +137,8 @@ sub measure_creates
         }
         $session->query('CALL bench.remove_workspaces(); CALL bench.enable_triggers()');
         settle($session);    # triggers were off
-        $session->query('CALL bench.remove_workspaces()');
 
-        my $before = (last_pass($session))[0] // '';
-        my ($when, $by_worker);
-        $session->query('CHECKPOINT; SELECT prebuilds_worker_start()');
-        wait_until(sub { ($when, $by_worker) = last_pass($session); ($when // '') ne $before });
+        my $by_worker = pass_after($session, 'SELECT prebuilds_worker_start()');
         $created = $session->query('SELECT created FROM prebuilds_worker_status()');
         die "a pass of the worker created $created of $total workspaces\n" if $created != $total;
         $session->query("SELECT prebuilds_worker_stop('benchmark'); CALL bench.remove_workspaces()");
