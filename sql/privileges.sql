@@ -1,4 +1,4 @@
--- Nothing for PUBLIC; a role gets one set of functions at a time, and no table.
+-- Nothing for PUBLIC, but what generated columns call; a role gets one set of functions at a time, and no table.
 CREATE ROLE regress_one;
 CREATE ROLE regress_two;
 CREATE SCHEMA api;
@@ -6,10 +6,10 @@ CREATE EXTENSION pg_prebuilds SCHEMA api;
 \set VERBOSITY default
 \set SHOW_CONTEXT never
 
-SELECT count(*) AS functions_for_public
+SELECT p.proname AS functions_for_public
   FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
   JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'pg_prebuilds'
- WHERE has_function_privilege('public', p.oid, 'EXECUTE');
+ WHERE has_function_privilege('public', p.oid, 'EXECUTE') ORDER BY 1;
 SELECT has_schema_privilege('public', 'prebuilds', 'USAGE') AS schema_for_public,
        (SELECT count(*) FROM pg_class c WHERE c.relnamespace = 'prebuilds'::regnamespace AND c.relkind IN ('r', 'v')
            AND has_table_privilege('public', c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')) AS tables_for_public;

@@ -1,5 +1,21 @@
 -- The provisioner queue: jobs, their logs, the daemons that take them.
 
+-- Whoever may write the table may call them. In C, and one call each: PostgreSQL reads the expression of a generated
+-- column anew for each statement that writes the table.
+CREATE FUNCTION prebuilds.job_status(
+    started_at timestamptz, canceled_at timestamptz, completed_at timestamptz, error text)
+    RETURNS prebuilds.provisioner_job_status
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'prebuilds_job_status';
+COMMENT ON FUNCTION prebuilds.job_status(timestamptz, timestamptz, timestamptz, text) IS
+    'The status of a job: failed if it has an error that is not empty; of others, completed ones have been canceled or '
+    'have succeeded, and the rest is canceling, running or pending';
+CREATE FUNCTION prebuilds.queue_key(organization_id uuid, tags jsonb, provisioner text) RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'prebuilds_queue_key';
+COMMENT ON FUNCTION prebuilds.queue_key(uuid, jsonb, text) IS
+    'A hash of what says which daemons can take a job, tags as they are';
+
 CREATE TABLE prebuilds.provisioner_jobs (
     id              uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
     created_at      timestamptz NOT NULL DEFAULT now(),
@@ -16,17 +32,10 @@ CREATE TABLE prebuilds.provisioner_jobs (
     input           jsonb       NOT NULL DEFAULT '{}',
     tags            jsonb       NOT NULL DEFAULT '{"scope": "organization", "owner": ""}',
     worker_id       uuid,
-    job_status      prebuilds.provisioner_job_status NOT NULL GENERATED ALWAYS AS (
-        CASE
-            WHEN error <> '' THEN 'failed'::prebuilds.provisioner_job_status
-            WHEN completed_at IS NULL AND canceled_at IS NOT NULL THEN 'canceling'
-            WHEN canceled_at IS NOT NULL THEN 'canceled'
-            WHEN completed_at IS NOT NULL THEN 'succeeded'
-            WHEN started_at IS NULL THEN 'pending'
-            ELSE 'running'
-        END) STORED,
-    queue_key       bigint      NOT NULL GENERATED ALWAYS AS (
-        hashtextextended(organization_id::text || tags::text || provisioner, 0)) STORED
+    job_status      prebuilds.provisioner_job_status NOT NULL
+                    GENERATED ALWAYS AS (prebuilds.job_status(started_at, canceled_at, completed_at, error)) STORED,
+    queue_key       bigint      NOT NULL
+                    GENERATED ALWAYS AS (prebuilds.queue_key(organization_id, tags, provisioner)) STORED
 )
 WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
       autovacuum_analyze_scale_factor = 0.02);
@@ -50,8 +59,7 @@ COMMENT ON COLUMN prebuilds.provisioner_jobs.worker_id IS
 COMMENT ON COLUMN prebuilds.provisioner_jobs.error IS 'Not NULL and not empty = failed';
 COMMENT ON COLUMN prebuilds.provisioner_jobs.tags IS 'A daemon may take the job if its own tags contain these';
 COMMENT ON COLUMN prebuilds.provisioner_jobs.queue_key IS
-    'Hash of organization, tags and provisioner as they are: jobs with the same key can be taken by the same daemons. '
-    'It calls no function of ours, so that writing a job needs no right but the one to write the table';
+    'Hash of organization, tags and provisioner as they are: jobs with the same key can be taken by the same daemons';
 
 CREATE TABLE prebuilds.provisioner_job_logs (
     id         bigserial   PRIMARY KEY,
