@@ -61,6 +61,10 @@ UPDATE provisioner_jobs SET provisioner = 'docker' WHERE tags = '{}';
 SELECT count(*) FROM provisioner_jobs WHERE queue_key NOT IN (SELECT queue_key FROM job_queues);
 SELECT normalized_tags('{"scope": "user", "gpu": 1}', 'ann') AS of_a_user, normalized_tags('{"gpu": 1}', 'ann') AS of_an_organization;
 
+-- An event is a claim or a miss.
+INSERT INTO prebuild_events (preset_id, event_type) VALUES (pg_temp.id(6), 'claim_delayed');
+INSERT INTO prebuild_events (preset_id, event_type) VALUES (pg_temp.id(6), NULL);
+
 -- Owners take their parts with them; a build loses a deleted preset.
 INSERT INTO provisioner_jobs (id, organization_id, initiator_id) VALUES (pg_temp.id(7), pg_temp.id(1), pg_temp.id(2));
 INSERT INTO workspace_builds (id, workspace_id, template_version_id, build_number, transition, initiator_id, job_id, template_version_preset_id)

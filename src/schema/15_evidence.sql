@@ -1,10 +1,14 @@
 -- What happened: events that metrics are folded from, the outbox, errors, passes, and the installation itself.
 
+-- Not a CHECK of the table, which PostgreSQL reads anew for each statement that writes it.
+CREATE DOMAIN prebuilds.prebuild_event_type AS text CHECK (VALUE IN ('claim_succeeded', 'claim_missed'));
+COMMENT ON DOMAIN prebuilds.prebuild_event_type IS 'What became of a claim';
+
 CREATE TABLE prebuilds.prebuild_events (
     id         uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
     created_at timestamptz NOT NULL DEFAULT now(),
     preset_id  uuid        NOT NULL REFERENCES prebuilds.template_version_presets ON DELETE CASCADE,
-    event_type text        NOT NULL CHECK (event_type IN ('claim_succeeded', 'claim_missed')),
+    event_type prebuilds.prebuild_event_type NOT NULL,
     folded     boolean     NOT NULL DEFAULT false
 );
 CREATE INDEX prebuild_events_preset_id_idx ON prebuilds.prebuild_events (preset_id, created_at);
@@ -13,6 +17,14 @@ CREATE INDEX prebuild_events_folded_idx ON prebuilds.prebuild_events (event_type
 COMMENT ON TABLE prebuilds.prebuild_events IS
     'Claims and misses; rows and not counters, so that two claims of a pool never wait for each other';
 COMMENT ON COLUMN prebuilds.prebuild_events.folded IS 'It is counted in metric_totals, and may be purged';
+
+-- A row without a statement: to start an executor takes longer than to write it.
+CREATE FUNCTION prebuilds.record_event(preset_id uuid, event_type prebuilds.prebuild_event_type, at timestamptz)
+    RETURNS uuid
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'prebuilds_record_event';
+COMMENT ON FUNCTION prebuilds.record_event(uuid, prebuilds.prebuild_event_type, timestamptz) IS
+    'Adds a row to prebuild_events, and returns its id';
 
 CREATE TABLE prebuilds.notifications (
     id           uuid        PRIMARY KEY DEFAULT gen_random_uuid(),

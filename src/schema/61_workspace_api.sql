@@ -247,6 +247,7 @@ DECLARE
     active boolean;
     oldest timestamptz := '-infinity';
     passed_over uuid[] := '{}';
+    event_id uuid;
 BEGIN
     -- First the lock, then the look: no deletion or promotion of the template can go unseen any more.
     LOOP
@@ -272,8 +273,7 @@ BEGIN
 
     IF workspace_id IS NULL THEN
         IF preset.desired_instances IS NOT NULL THEN
-            INSERT INTO prebuilds.prebuild_events (id, created_at, preset_id, event_type)
-            VALUES (prebuilds.uuid_v7(now), now, preset_id, 'claim_missed');
+            event_id := prebuilds.record_event(preset_id, 'claim_missed', now);
         END IF;
         RETURN;
     ELSIF preset.name_taken THEN
@@ -291,8 +291,7 @@ BEGIN
                                          prebuild.build_number + 1, 'start', owner_id, preset_id, 'claim',
                                          prebuild.build_id, parameters, now);
     END IF;
-    INSERT INTO prebuilds.prebuild_events (id, created_at, preset_id, event_type)
-    VALUES (prebuilds.uuid_v7(now), now, preset_id, 'claim_succeeded');
+    event_id := prebuilds.record_event(preset_id, 'claim_succeeded', now);
 END
 $$;
 COMMENT ON FUNCTION prebuilds.claim(uuid, uuid, text, text, timestamptz, bigint, boolean, jsonb, timestamptz) IS
