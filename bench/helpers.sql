@@ -48,7 +48,7 @@ BEGIN
     UPDATE prebuilds.provisioner_jobs AS j
        SET started_at = now(), updated_at = now(), worker_id = bench.id('daemon', 1) WHERE j.id = bench.id('job', n);
     UPDATE prebuilds.live_prebuilds AS l
-       SET job_status = 'running', worker_assigned = true WHERE l.workspace_id = bench.id('workspace', n);
+       SET job_status = 'running', worker_assigned = true, state = 's' WHERE l.workspace_id = bench.id('workspace', n);
 END
 $$;
 
@@ -62,7 +62,8 @@ BEGIN
     UPDATE prebuilds.provisioner_jobs AS j SET completed_at = now(), updated_at = now() WHERE j.id = bench.id('job', n);
     UPDATE prebuilds.workspace_builds AS b SET updated_at = now(), open = false WHERE b.id = bench.id('build', n);
     UPDATE prebuilds.live_prebuilds AS l
-       SET job_status = 'succeeded', job_completed_at = now() WHERE l.workspace_id = bench.id('workspace', n);
+       SET job_status = 'succeeded', job_completed_at = now(), state = 'r'
+     WHERE l.workspace_id = bench.id('workspace', n);
 END
 $$;
 

@@ -113,8 +113,8 @@ BEGIN
     WHEN 2, 3, 4 THEN
         IF NOT EXISTS (SELECT FROM workspace_builds b JOIN provisioner_jobs j ON j.id = b.job_id
                         WHERE b.workspace_id = ws AND j.job_status IN ('pending', 'running', 'canceling')) THEN
-            INSERT INTO provisioner_jobs (id, organization_id, initiator_id, completed_at)
-            VALUES (job, pg_temp.id(1), pg_temp.id(2), CASE WHEN random() < 0.5 THEN now() END);
+            INSERT INTO provisioner_jobs (id, organization_id, initiator_id, completed_at, worker_id)
+            VALUES (job, pg_temp.id(1), pg_temp.id(2), CASE WHEN random() < 0.5 THEN now() END, CASE WHEN random() < 0.5 THEN pg_temp.id(7) END);
             INSERT INTO workspace_builds (workspace_id, template_version_id, build_number, transition, initiator_id, job_id, template_version_preset_id)
             SELECT ws, pg_temp.id(4), coalesce(max(build_number), 0) + 1, (enum_range(NULL::workspace_transition))[1 + floor(random() * 3)],
                    CASE WHEN random() < 0.5 THEN system_user_id() ELSE pg_temp.id(2) END, job,
@@ -142,19 +142,20 @@ BEGIN
         UPDATE workspace_builds SET template_version_preset_id = pg_temp.id(5) WHERE random() < 0.1;
     END CASE;
 END $$;
-CREATE TABLE pg_temp.seen (transition workspace_transition, job_status provisioner_job_status, ready boolean);
+CREATE TABLE pg_temp.seen (transition workspace_transition, job_status provisioner_job_status, ready boolean, state "char");
 DO $$
 BEGIN
     FOR i IN 1 .. 1000 LOOP
         CALL pg_temp.random_write();
-        INSERT INTO pg_temp.seen SELECT DISTINCT transition, job_status, ready FROM live_prebuilds;
+        INSERT INTO pg_temp.seen SELECT DISTINCT transition, job_status, ready, state FROM live_prebuilds;
         IF EXISTS (SELECT FROM pg_temp.out_of_step) THEN
             RAISE EXCEPTION 'out of step after write %, seed %', i, current_setting('prebuilds_test.seed');
         END IF;
     END LOOP;
 END $$;
 -- What the walk has been through.
-SELECT count(DISTINCT (transition, job_status)) > 10 AS many_states, bool_or(ready) AS some_ready FROM pg_temp.seen;
+SELECT count(DISTINCT (transition, job_status)) > 10 AS many_states, bool_or(ready) AS some_ready,
+       string_agg(DISTINCT state, '' ORDER BY state) AS counted FROM pg_temp.seen;
 
 RESET search_path;
 DROP VIEW pg_temp.out_of_step;

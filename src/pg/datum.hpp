@@ -88,6 +88,11 @@ inline Oid enum_value(Oid type, const char *label) {
   return GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid, ObjectIdGetDatum(type), CStringGetDatum(label));
 }
 
+// The label of a value of an enum type, in palloc'd memory. Only inside of call().
+inline const char *enum_label(Oid value) {
+  return DatumGetCString(DirectFunctionCall1(enum_out, ObjectIdGetDatum(value)));
+}
+
 // From PostgreSQL's strong source.
 void fill_random(std::span<std::uint8_t> bytes);
 

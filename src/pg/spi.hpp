@@ -53,6 +53,7 @@ struct Param {
   Param(Oid v) : value(ObjectIdGetDatum(v)) {}
   Param(std::int64_t v) : value(Int64GetDatum(v)) {}
   Param(bool v) : value(BoolGetDatum(v)) {}
+  Param(char v) : value(CharGetDatum(v)) {}
   Param(JsonbDatum v) : value(v.value) {}
   Param(const std::vector<core::Uuid> &v) : value(to_array(std::span(v))) {}
   Param(const std::vector<std::string> &v) : value(to_array(std::span(v))) {}
@@ -95,6 +96,9 @@ class Row {
   }
   std::optional<Timestamp> optional_timestamp() {
     return next_is_null() ? std::nullopt : std::optional(timestamp());
+  }
+  std::optional<char> optional_char() {
+    return next_is_null() ? std::nullopt : std::optional(DatumGetChar(next()));
   }
   std::optional<int> optional_integer() { return next_is_null() ? std::nullopt : std::optional(integer()); }
 

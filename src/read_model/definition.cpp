@@ -6,9 +6,7 @@ namespace prebuilds::read_model {
 
 namespace {
 
-pg::IndexScan open(const char *table, const char *index) {
-  return {pg::relation_oid(table), index, 1};
-}
+pg::IndexScan open(const char *table, const char *index) { return {pg::relation_oid(table), index, 1}; }
 
 struct Agents {
   pg::IndexScan table = open("workspace_agents", "workspace_agents_resource_id_idx");
@@ -75,8 +73,20 @@ class Sources {
     row.job_status = DatumGetObjectId(jobs.value(job_status));
     if (!jobs.is_null(completed_at)) row.job_completed_at = timestamp(jobs, completed_at);
     row.worker_assigned = !jobs.is_null(worker_id);
+    row.state = state(row);
     row.ready = has_ready_agents(row.job_id);
     return true;
+  }
+
+  // As what a prebuild counts.
+  std::optional<char> state(const LivePrebuild &row) const {
+    if (row.transition != start) return std::nullopt;
+    const std::string_view job = pg::enum_label(row.job_status);
+    if (job == "succeeded") return 'r';
+    if (job == "failed") return 'f';
+    if (job == "pending" && row.build_number == 1 && row.system_initiated && !row.worker_assigned) return 'p';
+    if (job == "pending" || job == "running" || job == "canceling") return 's';
+    return std::nullopt;
   }
 
   // There is an agent, and all are ready.

@@ -10,19 +10,20 @@ namespace prebuilds::read_model {
 struct LivePrebuild {
   core::Uuid workspace_id;
   std::optional<core::Uuid> preset_id;
-  std::optional<core::Uuid> build_preset_id;
-  core::Uuid template_version_id;
   pg::Timestamp created_at;
-  core::Uuid build_id;
-  int build_number = 0;
-  pg::Timestamp build_created_at;
-  Oid transition = InvalidOid;  // the value of an enum, as job_status
-  core::Uuid job_id;
-  Oid job_status = InvalidOid;
-  std::optional<pg::Timestamp> job_completed_at;
+  std::optional<char> state;
+  bool ready = false;
   bool system_initiated = false;
   bool worker_assigned = false;
-  bool ready = false;
+  int build_number = 0;
+  Oid transition = InvalidOid;  // the value of an enum, as job_status
+  Oid job_status = InvalidOid;
+  pg::Timestamp build_created_at;
+  core::Uuid build_id;
+  core::Uuid job_id;
+  core::Uuid template_version_id;
+  std::optional<core::Uuid> build_preset_id;
+  std::optional<pg::Timestamp> job_completed_at;
 
   bool operator==(const LivePrebuild &) const = default;
 };

@@ -16,29 +16,31 @@ namespace {
 // A row that another session has inserted meanwhile is written over, and returned.
 constinit pg::Statement insert_rows(R"sql(
   INSERT INTO prebuilds.live_prebuilds AS l
-         (workspace_id, preset_id, build_preset_id, template_version_id, created_at, build_id, build_number,
-          build_created_at, transition, job_id, job_status, job_completed_at, system_initiated, worker_assigned, ready)
+         (workspace_id, preset_id, created_at, state, ready, system_initiated, worker_assigned, build_number, transition,
+          job_status, build_created_at, build_id, job_id, template_version_id, build_preset_id, job_completed_at)
   SELECT n.*
     FROM pg_catalog.unnest($1) AS n
-         (workspace_id uuid, preset_id uuid, build_preset_id uuid, template_version_id uuid, created_at timestamptz,
-          build_id uuid, build_number integer, build_created_at timestamptz,
-          transition prebuilds.workspace_transition, job_id uuid, job_status prebuilds.provisioner_job_status,
-          job_completed_at timestamptz, system_initiated boolean, worker_assigned boolean, ready boolean)
+         (workspace_id uuid, preset_id uuid, created_at timestamptz, state "char", ready boolean,
+          system_initiated boolean, worker_assigned boolean, build_number integer,
+          transition prebuilds.workspace_transition, job_status prebuilds.provisioner_job_status,
+          build_created_at timestamptz, build_id uuid, job_id uuid, template_version_id uuid, build_preset_id uuid,
+          job_completed_at timestamptz)
       ON CONFLICT (workspace_id) DO UPDATE
      SET preset_id = excluded.preset_id,
-         build_preset_id = excluded.build_preset_id,
-         template_version_id = excluded.template_version_id,
          created_at = excluded.created_at,
-         build_id = excluded.build_id,
-         build_number = excluded.build_number,
-         build_created_at = excluded.build_created_at,
-         transition = excluded.transition,
-         job_id = excluded.job_id,
-         job_status = excluded.job_status,
-         job_completed_at = excluded.job_completed_at,
+         state = excluded.state,
+         ready = excluded.ready,
          system_initiated = excluded.system_initiated,
          worker_assigned = excluded.worker_assigned,
-         ready = excluded.ready
+         build_number = excluded.build_number,
+         transition = excluded.transition,
+         job_status = excluded.job_status,
+         build_created_at = excluded.build_created_at,
+         build_id = excluded.build_id,
+         job_id = excluded.job_id,
+         template_version_id = excluded.template_version_id,
+         build_preset_id = excluded.build_preset_id,
+         job_completed_at = excluded.job_completed_at
   RETURNING l.xmax <> 0 AS updated
 )sql",
                                     RECORDARRAYOID);
@@ -68,19 +70,20 @@ LivePrebuild read(pg::Row row) {
   LivePrebuild read;
   read.workspace_id = row.uuid();
   read.preset_id = row.optional_uuid();
-  read.build_preset_id = row.optional_uuid();
-  read.template_version_id = row.uuid();
   read.created_at = row.timestamp();
-  read.build_id = row.uuid();
-  read.build_number = row.integer();
-  read.build_created_at = row.timestamp();
-  read.transition = row.oid();
-  read.job_id = row.uuid();
-  read.job_status = row.oid();
-  read.job_completed_at = row.optional_timestamp();
+  read.state = row.optional_char();
+  read.ready = row.boolean();
   read.system_initiated = row.boolean();
   read.worker_assigned = row.boolean();
-  read.ready = row.boolean();
+  read.build_number = row.integer();
+  read.transition = row.oid();
+  read.job_status = row.oid();
+  read.build_created_at = row.timestamp();
+  read.build_id = row.uuid();
+  read.job_id = row.uuid();
+  read.template_version_id = row.uuid();
+  read.build_preset_id = row.optional_uuid();
+  read.job_completed_at = row.optional_timestamp();
   return read;
 }
 
@@ -117,17 +120,11 @@ std::vector<LivePrebuild> latest_definitions(const std::vector<core::Uuid> &work
   return rows;
 }
 
-bool has_label(Oid enum_value, std::string_view label) {
-  return pg::call([&] {
-           return DatumGetCString(DirectFunctionCall1(enum_out, ObjectIdGetDatum(enum_value)));
-         }) == label;
-}
-
-std::array<pg::Param, 15> columns(const LivePrebuild &row) {
-  return {
-      row.workspace_id, row.preset_id,        row.build_preset_id,  row.template_version_id, row.created_at,
-      row.build_id,     row.build_number,     row.build_created_at, row.transition,          row.job_id,
-      row.job_status,   row.job_completed_at, row.system_initiated, row.worker_assigned,     row.ready};
+std::array<pg::Param, 16> columns(const LivePrebuild &row) {
+  return {row.workspace_id, row.preset_id,           row.created_at,       row.state,
+          row.ready,        row.system_initiated,    row.worker_assigned,  row.build_number,
+          row.transition,   row.job_status,          row.build_created_at, row.build_id,
+          row.job_id,       row.template_version_id, row.build_preset_id,  row.job_completed_at};
 }
 
 Relation open_table() {
@@ -171,11 +168,10 @@ void note_written(const LivePrebuild &row, const LivePrebuild *before) {
   if (row.preset_id &&
       (before == nullptr || before->preset_id != row.preset_id || before->created_at != row.created_at))
     marks::added(marks::prebuilds(*row.preset_id), place);
-  if (row.preset_id && row.ready && has_label(row.job_status, "succeeded") &&
-      has_label(row.transition, "start"))
-    marks::added(marks::pool(*row.preset_id), place);
+  if (row.preset_id && row.ready && row.state == 'r') marks::added(marks::pool(*row.preset_id), place);
   // A job that a provisioner takes leaves the pool as it is.
-  if (!has_label(row.job_status, "running")) note(row.preset_id);
+  const std::string_view job = pg::call([&] { return pg::enum_label(row.job_status); });
+  if (job != "running") note(row.preset_id);
   if (before != nullptr && before->preset_id != row.preset_id) note(before->preset_id);
 }
 

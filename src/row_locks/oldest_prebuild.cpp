@@ -24,22 +24,16 @@ struct Picked {
 class Claimable {
  public:
   explicit Claimable(pg::IndexScan &live)
-      : preset_id_(live.column("preset_id")),
-        transition_(live.column("transition")),
-        job_status_(live.column("job_status")),
-        ready_(live.column("ready")),
-        start_(pg::enum_value(live.type(transition_), "start")),
-        succeeded_(pg::enum_value(live.type(job_status_), "succeeded")) {}
+      : preset_id_(live.column("preset_id")), state_(live.column("state")), ready_(live.column("ready")) {}
 
   bool operator()(pg::IndexScan &live, const core::Uuid &preset) const {
     return !live.is_null(preset_id_) && pg::to_uuid(live.value(preset_id_)) == preset &&
-           DatumGetObjectId(live.value(transition_)) == start_ &&
-           DatumGetObjectId(live.value(job_status_)) == succeeded_ && DatumGetBool(live.value(ready_));
+           !live.is_null(state_) && DatumGetChar(live.value(state_)) == 'r' &&
+           DatumGetBool(live.value(ready_));
   }
 
  private:
-  AttrNumber preset_id_, transition_, job_status_, ready_;
-  Oid start_, succeeded_;
+  AttrNumber preset_id_, state_, ready_;
 };
 
 // Locking it excludes an uncommitted build of somebody else as well, who holds its foreign key's lock.

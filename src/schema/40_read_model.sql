@@ -1,22 +1,24 @@
 -- The read model: one row per live prebuild with what the pass, the claim and the status need to know of it, so
--- that none of them reads a table that grows with history.
+-- that none of them reads a table that grows with history. Columns stand in the order of their
+-- use, as a sweep reads the first few of every row, and without padding between them.
 
 CREATE TABLE prebuilds.live_prebuilds (
     workspace_id        uuid        PRIMARY KEY REFERENCES prebuilds.workspaces ON DELETE CASCADE,
     preset_id           uuid,
-    build_preset_id     uuid,
-    template_version_id uuid        NOT NULL,
     created_at          timestamptz NOT NULL,
-    build_id            uuid        NOT NULL,
-    build_number        integer     NOT NULL,
-    build_created_at    timestamptz NOT NULL,
-    transition          prebuilds.workspace_transition NOT NULL,
-    job_id              uuid        NOT NULL UNIQUE,
-    job_status          prebuilds.provisioner_job_status NOT NULL,
-    job_completed_at    timestamptz,
+    state               "char",
+    ready               boolean     NOT NULL,
     system_initiated    boolean     NOT NULL,
     worker_assigned     boolean     NOT NULL,
-    ready               boolean     NOT NULL
+    build_number        integer     NOT NULL,
+    transition          prebuilds.workspace_transition NOT NULL,
+    job_status          prebuilds.provisioner_job_status NOT NULL,
+    build_created_at    timestamptz NOT NULL,
+    build_id            uuid        NOT NULL,
+    job_id              uuid        NOT NULL UNIQUE,
+    template_version_id uuid        NOT NULL,
+    build_preset_id     uuid,
+    job_completed_at    timestamptz
 )
 WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500,
       autovacuum_analyze_scale_factor = 0.05);
@@ -33,9 +35,11 @@ COMMENT ON TABLE prebuilds.live_prebuilds IS
 COMMENT ON COLUMN prebuilds.live_prebuilds.preset_id IS
     'The pool it counts in: of a running prebuild, the preset of its newest start build that has one; of any other, the '
     'latest build''s own, else that one';
-COMMENT ON COLUMN prebuilds.live_prebuilds.build_preset_id IS 'The latest build''s own preset';
-COMMENT ON COLUMN prebuilds.live_prebuilds.template_version_id IS 'Of the latest build, as all of the following';
 COMMENT ON COLUMN prebuilds.live_prebuilds.created_at IS 'Of the workspace';
+COMMENT ON COLUMN prebuilds.live_prebuilds.state IS
+    'Of the latest build, as all of the following. As what the prebuild counts if that is a start: r = running, '
+    's = starting, p = starting and not yet picked up by a provisioner, f = failed; NULL = as none of these';
+COMMENT ON COLUMN prebuilds.live_prebuilds.build_preset_id IS 'The latest build''s own preset';
 COMMENT ON COLUMN prebuilds.live_prebuilds.system_initiated IS 'The latest build was asked for by the prebuilds user';
 COMMENT ON COLUMN prebuilds.live_prebuilds.worker_assigned IS 'A provisioner has picked up the job';
 COMMENT ON COLUMN prebuilds.live_prebuilds.ready IS
@@ -48,19 +52,26 @@ SELECT w.id AS workspace_id,
        CASE WHEN b.transition = 'start' AND j.job_status = 'succeeded' THEN s.template_version_preset_id
             ELSE coalesce(b.template_version_preset_id, s.template_version_preset_id)
        END AS preset_id,
-       b.template_version_preset_id AS build_preset_id,
-       b.template_version_id,
        w.created_at,
-       b.id AS build_id,
+       CASE WHEN b.transition <> 'start' THEN NULL
+            WHEN j.job_status = 'succeeded' THEN 'r'::"char"
+            WHEN j.job_status = 'failed' THEN 'f'::"char"
+            WHEN j.job_status = 'pending' AND b.build_number = 1 AND o.system_initiated AND NOT o.worker_assigned
+            THEN 'p'::"char"
+            WHEN j.job_status IN ('pending', 'running', 'canceling') THEN 's'::"char"
+       END AS state,
+       a.ready,
+       o.system_initiated,
+       o.worker_assigned,
        b.build_number,
-       b.created_at AS build_created_at,
        b.transition,
-       b.job_id,
        j.job_status,
-       j.completed_at AS job_completed_at,
-       b.initiator_id = 'c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid AS system_initiated,
-       j.worker_id IS NOT NULL AS worker_assigned,
-       a.ready
+       b.created_at AS build_created_at,
+       b.id AS build_id,
+       b.job_id,
+       b.template_version_id,
+       b.template_version_preset_id AS build_preset_id,
+       j.completed_at AS job_completed_at
   FROM prebuilds.workspaces AS w
  CROSS JOIN LATERAL (
        SELECT lb.*
@@ -73,6 +84,9 @@ SELECT w.id AS workspace_id,
          FROM prebuilds.provisioner_jobs AS lj
         WHERE lj.id = b.job_id
         LIMIT 1) AS j
+ CROSS JOIN LATERAL (
+       SELECT b.initiator_id = 'c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid AS system_initiated,
+              j.worker_id IS NOT NULL AS worker_assigned) AS o
   LEFT JOIN LATERAL (
        SELECT sb.template_version_preset_id
          FROM prebuilds.workspace_builds AS sb

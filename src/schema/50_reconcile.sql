@@ -26,18 +26,11 @@ SELECT l.preset_id,
        l.workspace_id,
        l.created_at,
        l.ctid AS place,
-       CASE WHEN l.transition <> 'start' THEN NULL
-            WHEN l.job_status = 'succeeded' THEN 'r'::"char"
-            WHEN l.job_status = 'failed' THEN 'f'::"char"
-            WHEN l.job_status = 'pending' AND l.build_number = 1 AND l.system_initiated AND NOT l.worker_assigned
-            THEN 'p'::"char"
-            WHEN l.job_status IN ('pending', 'running', 'canceling') THEN 's'::"char"
-       END AS state
+       l.state
   FROM prebuilds.live_prebuilds AS l
  WHERE l.preset_id IS NOT NULL;
 COMMENT ON VIEW prebuilds.prebuild_states IS
-    'As what live prebuilds count, by their latest build if it is a start: r = running, s = starting, p = starting and not '
-    'yet picked up by a provisioner, f = failed, NULL = as none of these. place is the row''s ctid';
+    'As what live prebuilds count: state as in prebuilds.live_prebuilds. place is the row''s ctid';
 
 -- One aggregate instead of one with a FILTER for each number: a sweep counts all prebuilds there are.
 CREATE TYPE prebuilds.pool_counts AS (
