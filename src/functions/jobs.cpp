@@ -8,7 +8,8 @@ using namespace prebuilds;
 namespace {
 
 std::uint64_t hash(const void *bytes, Size size) {
-  return DatumGetUInt64(hash_any_extended(static_cast<const unsigned char *>(bytes), static_cast<int>(size), 0));
+  const auto *first = static_cast<const unsigned char *>(bytes);
+  return DatumGetUInt64(hash_any_extended(first, static_cast<int>(size), 0));
 }
 
 }  // namespace

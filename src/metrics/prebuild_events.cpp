@@ -8,7 +8,8 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(prebuilds_record_event);
 
-// prebuilds.record_event(preset_id uuid, event_type prebuilds.prebuild_event_type, at timestamptz) returns uuid
+// prebuilds.record_event(preset_id uuid, event_type prebuilds.prebuild_event_type, at timestamptz)
+// returns uuid
 PGDLLEXPORT Datum prebuilds_record_event(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     const core::Uuid preset = pg::to_uuid(PG_GETARG_DATUM(0));
