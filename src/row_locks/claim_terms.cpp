@@ -24,24 +24,7 @@ enum Column {
   columns
 };
 
-struct Terms {
-  std::array<Datum, columns> values{};
-  std::array<bool, columns> nulls = all_null();
-
-  static constexpr std::array<bool, columns> all_null() {
-    std::array<bool, columns> nulls{};
-    nulls.fill(true);
-    return nulls;
-  }
-  void set(Column column, Datum value) {
-    values[column] = value;
-    nulls[column] = false;
-  }
-  // From a row's column of the same meaning.
-  void take(Column column, pg::IndexScan &row, const char *name) {
-    if (const auto value = row.copy(name)) set(column, *value);
-  }
-};
+using Terms = row_locks::Composite<columns>;
 
 bool is_deprecated(pg::IndexScan &row) {
   return VARSIZE_ANY_EXHDR(DatumGetTextPP(row.value("deprecated"))) > 0;
@@ -122,7 +105,7 @@ PGDLLEXPORT Datum prebuilds_find_claim_terms(PG_FUNCTION_ARGS) {
     const Terms terms =
         find_terms(pg::to_uuid(PG_GETARG_DATUM(0)), pg::to_uuid(PG_GETARG_DATUM(1)), PG_GETARG_DATUM(2),
                    PG_ARGISNULL(3) ? std::nullopt : std::optional(pg::to_uuid(PG_GETARG_DATUM(3))));
-    return pg::result_row(fcinfo, terms.values, terms.nulls);
+    return terms.result(fcinfo);
   });
 }
 

@@ -28,16 +28,19 @@ COMMENT ON FUNCTION prebuilds.find_claim_terms(uuid, uuid, text, uuid) IS
     'On which terms an owner can claim from a preset; NULL = there is no such preset. workspace_id is the '
     'prebuild that is locked for it, or NULL; if another argument is NULL, so is the result';
 
-CREATE FUNCTION prebuilds.lock_oldest_job(
-    queue_keys bigint[], passed_over uuid[], OUT job prebuilds.provisioner_jobs, OUT build prebuilds.workspace_builds,
-    OUT workspace prebuilds.workspaces)
+CREATE TYPE prebuilds.pending_job AS (
+    job_id uuid, organization_id uuid, provisioner text, type prebuilds.provisioner_job_type, input jsonb, tags jsonb,
+    workspace_id uuid, workspace_name text, owner_id uuid, workspace_deleted boolean, build_id uuid,
+    template_version_id uuid, transition prebuilds.workspace_transition, build_number integer, provisioner_state bytea);
+COMMENT ON TYPE prebuilds.pending_job IS 'A job in the queue, with its workspace and its build if it has them';
+
+CREATE FUNCTION prebuilds.lock_oldest_job(queue_keys bigint[], passed_over uuid[]) RETURNS prebuilds.pending_job
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'prebuilds_lock_oldest_job';
 COMMENT ON FUNCTION prebuilds.lock_oldest_job(bigint[], uuid[]) IS
     'Locks the oldest pending job of these queues, of people before the prebuilds user, that is not passed over and not '
-    'locked by anybody else, neither itself nor its prebuild''s row of the read model; with its build and workspace, if it '
-    'has them, which are not locked. All NULL = there is none. What was tried on the way may stay locked. Never waits or '
-    'fails, as above';
+    'locked by anybody else, neither itself nor its prebuild''s row of the read model; its build and workspace are not '
+    'locked. NULL = there is none. What was tried on the way may stay locked. Never waits or fails, as above';
 
 CREATE FUNCTION prebuilds.lock_workspace(workspace_id uuid) RETURNS prebuilds.workspaces
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE

@@ -291,9 +291,7 @@ COMMENT ON FUNCTION prebuilds.find_queues(uuid, text[], jsonb, boolean) IS
     'untagged = the daemon has no tags of its own, so that it serves the queues without any, and no others. A queue may '
     'come more than once';
 
-CREATE FUNCTION prebuilds.take_job(
-    daemon prebuilds.provisioner_daemons, now timestamptz, OUT job prebuilds.provisioner_jobs,
-    OUT build prebuilds.workspace_builds, OUT workspace prebuilds.workspaces)
+CREATE FUNCTION prebuilds.take_job(daemon prebuilds.provisioner_daemons, now timestamptz) RETURNS prebuilds.pending_job
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -305,34 +303,32 @@ DECLARE
         daemon.organization_id, array_remove(daemon.provisioners, NULL), tags,
         tags = '{"scope": "organization", "owner": ""}');
     passed_over uuid[] := '{}';
-    locked record;
+    job prebuilds.pending_job;
     job_tags jsonb;
 BEGIN
     LOOP
-        locked := prebuilds.lock_oldest_job(queue_keys, passed_over);
-        job := locked.job;
-        EXIT WHEN job.id IS NULL;
-        build := locked.build;
-        workspace := locked.workspace;
+        job := prebuilds.lock_oldest_job(queue_keys, passed_over);
+        EXIT WHEN job.job_id IS NULL;
         job_tags := prebuilds.normalized_tags(job.tags);
-        IF workspace.deleted THEN
+        IF job.workspace_deleted THEN
             -- Nobody will ever take it, so it must not stay at the head of the queue either.
             UPDATE prebuilds.provisioner_jobs AS j
-            SET canceled_at = now, completed_at = now, updated_at = now WHERE j.id = job.id;
+            SET canceled_at = now, completed_at = now, updated_at = now WHERE j.id = job.job_id;
         -- Two queues may share a key, and tags can be chosen so that they do: hence the second look.
         ELSIF job.organization_id = daemon.organization_id AND job.provisioner = ANY (daemon.provisioners)
               AND prebuilds.serves(tags, job_tags) THEN
             UPDATE prebuilds.provisioner_jobs AS j
-            SET started_at = now, updated_at = now, worker_id = daemon.id WHERE j.id = job.id;
+            SET started_at = now, updated_at = now, worker_id = daemon.id WHERE j.id = job.job_id;
             EXIT;
         END IF;
-        passed_over := passed_over || job.id;
+        passed_over := passed_over || job.job_id;
     END LOOP;
+    RETURN job;
 END
 $$;
 COMMENT ON FUNCTION prebuilds.take_job(prebuilds.provisioner_daemons, timestamptz) IS
-    'Starts the next pending job that a daemon may take, and returns what it was until then, with its build and workspace; '
-    'NULL = there is none. Never waits: a job that somebody has locked is passed over';
+    'Starts the next pending job that a daemon may take, and returns what it was until then; NULL = there is none. Never '
+    'waits: a job that somebody has locked is passed over';
 
 CREATE FUNCTION prebuilds.describe_job(
     organization_id uuid, owner_id uuid, template_version_id uuid, build_id uuid, OUT organization_name text,
@@ -355,10 +351,7 @@ AS $$
 DECLARE
     now constant timestamptz := clock_timestamp();
     daemon constant prebuilds.provisioner_daemons := prebuilds.sign_of_life(daemon_id, now);
-    taken record;
-    job prebuilds.provisioner_jobs;
-    build prebuilds.workspace_builds;
-    workspace prebuilds.workspaces;
+    job prebuilds.pending_job;
     described record;
 BEGIN
     IF max_jobs IS NULL THEN
@@ -370,20 +363,17 @@ BEGIN
         RETURN;
     END IF;
     FOR n IN 1 .. max_jobs LOOP
-        taken := prebuilds.take_job(daemon, now);
-        job := taken.job;
-        EXIT WHEN job.id IS NULL;
-        build := taken.build;
-        workspace := taken.workspace;
-        described := prebuilds.describe_job(job.organization_id, workspace.owner_id, build.template_version_id, build.id);
-        job_id := job.id;
+        job := prebuilds.take_job(daemon, now);
+        EXIT WHEN job.job_id IS NULL;
+        described := prebuilds.describe_job(job.organization_id, job.owner_id, job.template_version_id, job.build_id);
+        job_id := job.job_id;
         type := job.type;
-        workspace_id := workspace.id;
-        workspace_name := workspace.name;
-        owner_id := workspace.owner_id;
+        workspace_id := job.workspace_id;
+        workspace_name := job.workspace_name;
+        owner_id := job.owner_id;
         owner_name := described.owner_name;
-        transition := build.transition;
-        build_number := build.build_number;
+        transition := job.transition;
+        build_number := job.build_number;
         stage := job.input ->> 'prebuilt_workspace_stage';
         IF stage IS NULL OR stage NOT IN ('create', 'claim') THEN
             stage := 'none';
@@ -393,7 +383,7 @@ BEGIN
         template_version_name := described.template_version_name;
         definition := described.definition;
         parameters := described.parameters;
-        provisioner_state := build.provisioner_state;
+        provisioner_state := job.provisioner_state;
         tags := prebuilds.normalized_tags(job.tags);
         RETURN NEXT;
     END LOOP;
