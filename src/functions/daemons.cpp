@@ -7,6 +7,9 @@ using namespace prebuilds;
 
 namespace {
 
+// How often a daemon's row is written to say that it is alive.
+constexpr std::chrono::seconds sign_of_life_interval{10};
+
 struct Description {
   std::optional<Datum> organization_name, owner_name, template_name, version_name, definition;
   Datum parameters = 0;
@@ -61,6 +64,19 @@ Description describe(const std::optional<core::Uuid> &organization, const std::o
   });
 }
 
+// Whether the role that calls has registered the daemon. Only inside of call().
+bool is_callers(pg::IndexScan &daemon) {
+  const AttrNumber owner_role = daemon.column("owner_role");
+  return !daemon.is_null(owner_role) && strcmp(NameStr(*DatumGetName(daemon.value(owner_role))),
+                                               GetUserNameFromId(GetOuterUserId(), /* noerr = */ false)) == 0;
+}
+
+bool is_present(pg::IndexScan &daemon, core::Instant now) {
+  const AttrNumber last_seen_at = daemon.column("last_seen_at");
+  return !daemon.is_null(last_seen_at) && pg::to_instant(DatumGetTimestampTz(daemon.value(last_seen_at))) >=
+                                              core::earlier(now, sign_of_life_interval);
+}
+
 struct Daemon {
   Datum organization_id;
   std::span<const std::string> provisioners;
@@ -96,20 +112,24 @@ void each_queue(const Daemon &daemon, F f) {
 
 extern "C" {
 
-PG_FUNCTION_INFO_V1(prebuilds_find_daemon);
+PG_FUNCTION_INFO_V1(prebuilds_find_present_daemon);
 PG_FUNCTION_INFO_V1(prebuilds_find_queues);
 PG_FUNCTION_INFO_V1(prebuilds_describe_job);
 
-// prebuilds.find_daemon(daemon_id uuid) returns prebuilds.provisioner_daemons
-PGDLLEXPORT Datum prebuilds_find_daemon(PG_FUNCTION_ARGS) {
+// prebuilds.find_present_daemon(daemon_id uuid, now timestamptz) returns prebuilds.provisioner_daemons
+PGDLLEXPORT Datum prebuilds_find_present_daemon(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     const core::Uuid id = pg::to_uuid(PG_GETARG_DATUM(0));
-    Datum daemon = 0;
-    fcinfo->isnull = !pg::call([&] {
-      return pg::find_row("provisioner_daemons", "provisioner_daemons_pkey", id,
-                          [&](pg::IndexScan &row) { daemon = row.copy(); });
+    const core::Instant now = pg::to_instant(PG_GETARG_TIMESTAMPTZ(1));
+    const std::optional<Datum> daemon = pg::call([&] {
+      std::optional<Datum> found;
+      pg::find_row("provisioner_daemons", "provisioner_daemons_pkey", id, [&](pg::IndexScan &row) {
+        if (is_callers(row) && is_present(row, now)) found = row.copy();
+      });
+      return found;
     });
-    return daemon;
+    fcinfo->isnull = !daemon;
+    return daemon.value_or(Datum{0});
   });
 }
 

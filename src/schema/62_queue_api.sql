@@ -102,39 +102,45 @@ COMMENT ON FUNCTION prebuilds.merge_job_queues() IS
 
 -- Daemons ----------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION prebuilds.find_daemon(daemon_id uuid) RETURNS prebuilds.provisioner_daemons
+CREATE FUNCTION prebuilds.find_present_daemon(daemon_id uuid, now timestamptz) RETURNS prebuilds.provisioner_daemons
     LANGUAGE c STABLE STRICT PARALLEL UNSAFE
-    AS 'MODULE_PATHNAME', 'prebuilds_find_daemon';
-COMMENT ON FUNCTION prebuilds.find_daemon(uuid) IS 'A daemon by its id; NULL = there is none';
+    AS 'MODULE_PATHNAME', 'prebuilds_find_present_daemon';
+COMMENT ON FUNCTION prebuilds.find_present_daemon(uuid, timestamptz) IS
+    'The daemon, if it is the caller''s and has been seen within 10 seconds; NULL = it is not, or there is none';
 
-CREATE FUNCTION prebuilds.sign_of_life(daemon_id uuid, now timestamptz) RETURNS prebuilds.provisioner_daemons
+CREATE FUNCTION prebuilds.note_sign_of_life(daemon_id uuid, now timestamptz) RETURNS prebuilds.provisioner_daemons
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-    daemon constant prebuilds.provisioner_daemons := prebuilds.find_daemon(daemon_id);
+    daemon prebuilds.provisioner_daemons;
 BEGIN
     IF daemon_id IS NULL THEN
         PERFORM prebuilds.refuse_null('daemon_id');
-    ELSIF daemon.id IS NULL THEN
+    END IF;
+    SELECT d.* INTO daemon FROM prebuilds.provisioner_daemons AS d WHERE d.id = daemon_id;
+    IF NOT FOUND THEN
         PERFORM prebuilds.refuse_unknown('provisioner daemon', daemon_id);
     ELSIF daemon.owner_role IS DISTINCT FROM prebuilds.caller_name() THEN
         RAISE EXCEPTION 'provisioner daemon % is not registered by role "%"', daemon_id, prebuilds.caller_name()
             USING ERRCODE = '42501', DETAIL = format('It belongs to %s.', coalesce(quote_ident(daemon.owner_role), 'nobody')),
                   HINT = 'Register a daemon of your own with prebuilds_register_provisioner().';
     END IF;
-    IF daemon.last_seen_at IS NULL OR daemon.last_seen_at < now - interval '10 seconds' THEN
-        -- Another session of this daemon that is writing the same does not hold us up.
-        UPDATE prebuilds.provisioner_daemons AS d SET last_seen_at = now, updated_at = now
-        WHERE d.id = (SELECT s.id FROM prebuilds.provisioner_daemons AS s WHERE s.id = daemon_id FOR UPDATE SKIP LOCKED);
-    END IF;
+    -- Another session of this daemon that is writing the same does not hold us up.
+    UPDATE prebuilds.provisioner_daemons AS d SET last_seen_at = now, updated_at = now
+    WHERE d.id = (SELECT s.id FROM prebuilds.provisioner_daemons AS s WHERE s.id = daemon_id FOR UPDATE SKIP LOCKED);
     RETURN daemon;
 END
 $$;
+CREATE FUNCTION prebuilds.sign_of_life(daemon_id uuid, now timestamptz) RETURNS prebuilds.provisioner_daemons
+    LANGUAGE sql VOLATILE
+    RETURN coalesce(prebuilds.find_present_daemon(daemon_id, now), prebuilds.note_sign_of_life(daemon_id, now));
+COMMENT ON FUNCTION prebuilds.note_sign_of_life(uuid, timestamptz) IS
+    'Notes that a daemon is alive, and returns it. Errors: 22023 (NULL), P0002 (unknown), 42501 (registered by another '
+    'role)';
 COMMENT ON FUNCTION prebuilds.sign_of_life(uuid, timestamptz) IS
-    'The daemon, which is alive and the caller''s; noted at most every 10 seconds. Errors: 22023 (NULL), P0002 '
-    '(unknown), 42501 (registered by another role)';
+    'The daemon, which is alive and the caller''s; noted at most every 10 seconds. Errors as of note_sign_of_life()';
 
 CREATE FUNCTION @extschema@.prebuilds_register_provisioner(
     organization text, name text, provisioners text[] DEFAULT '{terraform}', tags jsonb DEFAULT '{}',
