@@ -1,18 +1,41 @@
-// The aggregate prebuilds.count_prebuilds().
-#include "pg/boundary.hpp"
+// A sweep counts all prebuilds there are: all pools by one scan of the table, for which an executor with an
+// aggregate takes three times as long. The aggregate prebuilds.count_prebuilds() counts single pools, by index.
+#include "reconciler/count_prebuilds.hpp"
+
+#include "pg/index_scan.hpp"
+#include "pg/result_set.hpp"
+#include "pg/table_scan.hpp"
+
+namespace prebuilds::reconciler {
+
+std::unordered_map<core::Uuid, Counted, HashUuid> count_pools() {
+  std::unordered_map<core::Uuid, Counted, HashUuid> pools;
+  const Oid table = pg::relation_oid("live_prebuilds");
+  pg::call([&] {
+    pg::TableScan live(table);
+    const AttrNumber preset_id = live.column("preset_id");
+    const AttrNumber created_at = live.column("created_at");
+    const AttrNumber state = live.column("state");
+    while (live.next()) {
+      CHECK_FOR_INTERRUPTS();
+      bool no_preset = false, no_state = false, never = false;
+      const Datum preset = live.value(preset_id, &no_preset);
+      if (no_preset) continue;
+      const Datum counts_as = live.value(state, &no_state);
+      pools[pg::to_uuid(preset)].add(no_state ? '\0' : DatumGetChar(counts_as),
+                                     DatumGetTimestampTz(live.value(created_at, &never)));
+    }
+    live.end();
+  });
+  return pools;
+}
+
+}  // namespace prebuilds::reconciler
 
 using namespace prebuilds;
+using reconciler::Counted;
 
 namespace {
-
-struct Counted {
-  int running = 0;
-  int starting = 0;
-  int pending = 0;
-  int failed_starts = 0;
-  TimestampTz oldest_running = DT_NOEND;
-  TimestampTz oldest = DT_NOEND;
-};
 
 Counted *begin_counting(FunctionCallInfo fcinfo) {
   MemoryContext context = nullptr;
@@ -42,6 +65,7 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(prebuilds_count_prebuilds_accum);
 PG_FUNCTION_INFO_V1(prebuilds_count_prebuilds_final);
+PG_FUNCTION_INFO_V1(prebuilds_count_pools);
 
 // prebuilds.count_prebuilds_accum(counted internal, state "char", created_at timestamptz) returns internal
 PGDLLEXPORT Datum prebuilds_count_prebuilds_accum(PG_FUNCTION_ARGS) {
@@ -49,16 +73,7 @@ PGDLLEXPORT Datum prebuilds_count_prebuilds_accum(PG_FUNCTION_ARGS) {
     auto *counted =
         PG_ARGISNULL(0) ? begin_counting(fcinfo) : reinterpret_cast<Counted *>(PG_GETARG_POINTER(0));
     const TimestampTz created_at = PG_ARGISNULL(2) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(2);
-    counted->oldest = std::min(counted->oldest, created_at);
-    switch (PG_ARGISNULL(1) ? '\0' : PG_GETARG_CHAR(1)) {
-      case 'r':
-        counted->running++;
-        counted->oldest_running = std::min(counted->oldest_running, created_at);
-        break;
-      case 'p': counted->pending++; [[fallthrough]];
-      case 's': counted->starting++; break;
-      case 'f': counted->failed_starts++; break;
-    }
+    counted->add(PG_ARGISNULL(1) ? '\0' : PG_GETARG_CHAR(1), created_at);
     return PointerGetDatum(counted);
   });
 }
@@ -77,6 +92,20 @@ PGDLLEXPORT Datum prebuilds_count_prebuilds_final(PG_FUNCTION_ARGS) {
     std::array<bool, 6> nulls{false, false, false, false, counted.running == 0, none};
     TupleDesc type = result_type(fcinfo);
     return pg::call([&] { return HeapTupleGetDatum(heap_form_tuple(type, values.data(), nulls.data())); });
+  });
+}
+
+// prebuilds.count_pools() returns table (preset_id uuid, …)
+PGDLLEXPORT Datum prebuilds_count_pools(PG_FUNCTION_ARGS) {
+  return pg::entry([&] {
+    pg::ResultSet result(fcinfo);
+    for (const auto &[preset, counted] : reconciler::count_pools()) {
+      const auto oldest_running =
+          counted.running > 0 ? std::optional(pg::Timestamp{counted.oldest_running}) : std::nullopt;
+      result.add({preset, counted.running, counted.starting, counted.pending, counted.failed_starts,
+                  oldest_running, pg::Timestamp{counted.oldest}});
+    }
+    return Datum{0};
   });
 }
 

@@ -9,24 +9,22 @@
 #include "core/due.hpp"
 #include "pg/gucs.hpp"
 #include "pg/settings.hpp"
+#include "reconciler/count_prebuilds.hpp"
 
 namespace prebuilds::reconciler {
 
 namespace {
 
-// What every active preset asks of its pool, and what every pool holds.
-constinit pg::Statement select_pools(R"sql(
-  SELECT coalesce(a.id, p.preset_id),
-         coalesce(p.running, 0), coalesce(p.starting, 0), coalesce(p.pending, 0), coalesce(p.failed_starts, 0),
-         p.oldest_running, p.oldest,
-         a.desired_instances, a.scheduling_timezone <> '',
+// What every active preset asks of its pool.
+constinit pg::Statement select_demands(R"sql(
+  SELECT a.id, a.desired_instances, a.scheduling_timezone <> '',
          CASE a.prebuild_status WHEN 'healthy' THEN 0 WHEN 'hard_limited' THEN 1 ELSE 2 END,
          a.invalidate_after_secs, a.last_invalidated_at
     FROM prebuilds.active_presets a
-    FULL JOIN prebuilds.pools p ON p.preset_id = a.id
 )sql");
 
-// The same of the presets $1 only, whose prebuilds were created at $2 or later.
+// What the pools of the presets $1 hold, of prebuilds that were created at $2 or later, and what is asked of
+// them.
 constinit pg::Statement select_pools_of(R"sql(
   SELECT i.id,
          (p.counts).running, (p.counts).starting, (p.counts).pending, (p.counts).failed_starts,
@@ -207,6 +205,16 @@ core::PoolCounts read_counts(pg::Row &row) {
   return counts;
 }
 
+core::PoolCounts to_counts(const Counted &counted) {
+  core::PoolCounts counts;
+  counts.running = counted.running;
+  counts.starting = counted.starting;
+  counts.pending = counted.pending;
+  counts.failed_starts = counted.failed_starts;
+  if (counted.running > 0) counts.oldest_running = pg::to_instant(counted.oldest_running);
+  return counts;
+}
+
 // None: the preset is not active.
 std::optional<core::Demand> read_demand(pg::Row &row) {
   const auto desired_instances = row.optional_integer();
@@ -299,6 +307,35 @@ std::vector<pg::Timestamp> starts_of(const std::vector<Pool> &pools) {
   return starts;
 }
 
+// f(Pool, demand, counts) for each of these pools.
+template <class F>
+void count_each(const std::vector<Pool> &pools, F f) {
+  std::map<core::Uuid, Pool> looked_at;
+  for (const Pool &pool : pools) looked_at.emplace(pool.preset, pool);
+  select_pools_of.read({presets_of(pools), starts_of(pools)}).each([&](pg::Row &row) {
+    const Pool &pool = looked_at.at(row.uuid());
+    const core::PoolCounts counts = read_counts(row);
+    const auto oldest = row.optional_instant();
+    marks::found(marks::prebuilds(pool.preset), pool.look,
+                 oldest ? core::Place{*oldest, {}} : core::after_all);
+    f(pool, read_demand(row), counts);
+  });
+}
+
+// f(Pool, demand, counts) for each preset that is active or has a live prebuild.
+template <class F>
+void count_all(F f) {
+  auto counted = count_pools();
+  select_demands.read().each([&](pg::Row &row) {
+    const core::Uuid preset = row.uuid();
+    const auto pool = counted.find(preset);
+    f(Pool{preset, {}, {}}, read_demand(row),
+      pool == counted.end() ? core::PoolCounts{} : to_counts(pool->second));
+    if (pool != counted.end()) counted.erase(pool);
+  });
+  for (const auto &[preset, inactive] : counted) f(Pool{preset, {}, {}}, std::nullopt, to_counts(inactive));
+}
+
 }  // namespace
 
 std::vector<Pool> look_at(std::span<const core::Uuid> presets) {
@@ -312,30 +349,21 @@ std::vector<Pool> look_at(std::span<const core::Uuid> presets) {
 Need pools_in_need(const std::optional<std::vector<Pool>> &pools, core::Instant now,
                    std::optional<core::Instant> horizon) {
   const pg::LookUpSettings settings;
-  std::map<core::Uuid, Pool> looked_at;
-  if (pools)
-    for (const Pool &pool : *pools) looked_at.emplace(pool.preset, pool);
-
   Need need;
-  (pools ? select_pools_of.read({presets_of(*pools), starts_of(*pools)}) : select_pools.read())
-      .each([&](pg::Row &row) {
-        const core::Uuid preset = row.uuid();
-        const core::PoolCounts counts = read_counts(row);
-        const auto oldest = row.optional_instant();
-        const auto demand = read_demand(row);
-        Pool pool{preset, {}, {}};
-        if (pools) {
-          pool = looked_at.at(preset);
-          marks::found(marks::prebuilds(preset), pool.look,
-                       oldest ? core::Place{*oldest, {}} : core::after_all);
-        }
-        if (core::counts_suffice(demand, counts, now)) pool.counts = counts;
-        if (core::may_need_something(demand, counts, now)) need.pools.push_back(pool);
-        if (horizon && pool.counts) {
-          if (const auto expiry = core::next_expiry(*demand, counts); expiry && *expiry <= *horizon)
-            need.expiring.push_back({preset, core::later(*expiry, core::tick)});
-        }
-      });
+  const auto judge = [&](Pool pool, const std::optional<core::Demand> &demand,
+                         const core::PoolCounts &counts) {
+    if (core::counts_suffice(demand, counts, now)) pool.counts = counts;
+    if (core::may_need_something(demand, counts, now)) need.pools.push_back(pool);
+    if (horizon && pool.counts) {
+      if (const auto expiry = core::next_expiry(*demand, counts); expiry && *expiry <= *horizon)
+        need.expiring.push_back({pool.preset, core::later(*expiry, core::tick)});
+    }
+  };
+  if (pools) {
+    count_each(*pools, judge);
+  } else {
+    count_all(judge);
+  }
   return need;
 }
 

@@ -25,14 +25,13 @@ CREATE VIEW prebuilds.prebuild_states AS
 SELECT l.preset_id,
        l.workspace_id,
        l.created_at,
-       l.ctid AS place,
        l.state
   FROM prebuilds.live_prebuilds AS l
  WHERE l.preset_id IS NOT NULL;
 COMMENT ON VIEW prebuilds.prebuild_states IS
-    'As what live prebuilds count: state as in prebuilds.live_prebuilds. place is the row''s ctid';
+    'As what live prebuilds count: state as in prebuilds.live_prebuilds';
 
--- One aggregate instead of one with a FILTER for each number: a sweep counts all prebuilds there are.
+-- One aggregate instead of one with a FILTER for each number.
 CREATE TYPE prebuilds.pool_counts AS (
     running integer, starting integer, pending integer, failed_starts integer,
     oldest_running timestamptz, oldest timestamptz
@@ -54,16 +53,18 @@ COMMENT ON FUNCTION prebuilds.count_prebuilds_final(internal) IS 'The end of the
 COMMENT ON AGGREGATE prebuilds.count_prebuilds("char", timestamptz) IS
     'Counts the prebuilds of a pool; state and created_at as in prebuilds.prebuild_states';
 
--- The condition on ctid lets PostgreSQL read the table from one end to the other although sequential scans are switched
--- off: those count as so expensive that it could not tell good plans around one from bad.
+CREATE FUNCTION prebuilds.count_pools()
+    RETURNS TABLE (preset_id uuid, running integer, starting integer, pending integer, failed_starts integer,
+                   oldest_running timestamptz, oldest timestamptz)
+    LANGUAGE c STABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'prebuilds_count_pools';
+COMMENT ON FUNCTION prebuilds.count_pools() IS
+    'Counts all live prebuilds by preset, as prebuilds.count_prebuilds() does those of one: what a sweep decides from';
 CREATE VIEW prebuilds.pools AS
-SELECT p.preset_id, (p.counts).*
-  FROM (SELECT s.preset_id, prebuilds.count_prebuilds(s.state, s.created_at) AS counts
-          FROM prebuilds.prebuild_states AS s
-         WHERE s.place >= '(0,0)'
-         GROUP BY s.preset_id) AS p;
+SELECT p.preset_id, p.running, p.starting, p.pending, p.failed_starts, p.oldest_running, p.oldest
+  FROM prebuilds.count_pools() AS p;
 COMMENT ON VIEW prebuilds.pools IS
-    'Live prebuilds by preset. Whoever is to read it needs EXECUTE on prebuilds.count_prebuilds() too';
+    'Live prebuilds by preset. Whoever is to read it needs EXECUTE on prebuilds.count_pools() too';
 
 CREATE VIEW prebuilds.organizations_with_prebuilds AS
 SELECT o.id AS organization_id,
