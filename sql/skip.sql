@@ -63,6 +63,29 @@ SELECT presets_total, presets_reconciled, created FROM prebuilds_reconcile_all(f
 SELECT name, prebuild_status FROM template_version_presets WHERE name = 'in balance';
 SELECT presets_total, presets_reconciled, created FROM prebuilds_reconcile_all(fixture.noon());
 
+-- Active are presets of the active version of a template, which has to be a version of its own, neither deleted nor
+-- deprecated. (Read without a statement, and shown by a view.)
+CREATE VIEW fixture.differently_active AS
+WITH active AS (
+    SELECT p.* FROM template_version_presets p JOIN template_versions v ON v.id = p.template_version_id
+      JOIN templates t ON t.id = v.template_id AND t.active_version_id = v.id
+     WHERE p.desired_instances IS NOT NULL AND NOT t.deleted AND t.deprecated = '')
+(TABLE active EXCEPT TABLE active_presets) UNION ALL (TABLE active_presets EXCEPT TABLE active);
+CREATE FUNCTION fixture.active(change text) RETURNS TABLE (active bigint, differently bigint) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE change;
+    RETURN QUERY SELECT count(*), (SELECT count(*) FROM fixture.differently_active) FROM active_presets;
+END $$;
+ALTER TABLE templates DISABLE TRIGGER USER;
+SELECT * FROM fixture.active('SELECT');
+SELECT * FROM fixture.active($$UPDATE templates SET deprecated = 'no more' WHERE name = 'web'$$);
+SELECT * FROM fixture.active($$UPDATE templates SET deprecated = '', deleted = true WHERE name = 'web'$$);
+SELECT * FROM fixture.active($$UPDATE templates SET deleted = false, active_version_id = fixture.id('v1')$$);
+SELECT * FROM fixture.active($$UPDATE templates SET active_version_id = fixture.id('v0')$$);
+SELECT * FROM fixture.active($$UPDATE templates SET active_version_id = NULL WHERE name = 'web'$$);
+SELECT * FROM fixture.active($$UPDATE templates SET active_version_id = fixture.id('none')$$);
+ALTER TABLE templates ENABLE TRIGGER USER;
+
 SET client_min_messages = warning;
 DROP SCHEMA fixture CASCADE;
 DROP EXTENSION pg_prebuilds;

@@ -19,7 +19,13 @@ class TableScan {
 
   bool next() { return table_scan_getnextslot(scan_, ForwardScanDirection, slot_); }
   // Of the row that next() found.
+  bool is_null(AttrNumber column) { return slot_attisnull(slot_, column); }
   Datum value(AttrNumber column, bool *null) { return slot_getattr(slot_, column, null); }
+  // Of a column that is not NULL.
+  Datum value(AttrNumber column) {
+    bool null = false;
+    return value(column, &null);
+  }
 
   void end() {
     table_endscan(scan_);

@@ -1,5 +1,6 @@
 // A sweep counts all prebuilds there are: all pools by one scan of the table, for which an executor with an
-// aggregate takes three times as long. The aggregate prebuilds.count_prebuilds() counts single pools, by index.
+// aggregate takes three times as long. The aggregate prebuilds.count_prebuilds() counts single pools, by
+// index.
 #include "reconciler/count_prebuilds.hpp"
 
 #include "pg/index_scan.hpp"
@@ -18,12 +19,12 @@ std::unordered_map<core::Uuid, Counted, HashUuid> count_pools() {
     const AttrNumber state = live.column("state");
     while (live.next()) {
       CHECK_FOR_INTERRUPTS();
-      bool no_preset = false, no_state = false, never = false;
+      bool no_preset = false, no_state = false;
+      const Datum counts_as = live.value(state, &no_state);  // and with it all columns before
       const Datum preset = live.value(preset_id, &no_preset);
       if (no_preset) continue;
-      const Datum counts_as = live.value(state, &no_state);
       pools[pg::to_uuid(preset)].add(no_state ? '\0' : DatumGetChar(counts_as),
-                                     DatumGetTimestampTz(live.value(created_at, &never)));
+                                     DatumGetTimestampTz(live.value(created_at)));
     }
     live.end();
   });

@@ -1,7 +1,6 @@
 // The counting of live prebuilds.
 #pragma once
 
-#include <string_view>
 #include <unordered_map>
 
 #include "pg/datum.hpp"
@@ -32,10 +31,12 @@ struct Counted {
   }
 };
 
+// Good enough for a table of ids of which some part differs, and short.
 struct HashUuid {
   std::size_t operator()(const core::Uuid &uuid) const noexcept {
-    return std::hash<std::string_view>()(
-        {reinterpret_cast<const char *>(uuid.bytes.data()), uuid.bytes.size()});
+    std::array<std::uint64_t, 2> halves;
+    std::memcpy(halves.data(), uuid.bytes.data(), sizeof(halves));
+    return halves[0] * 0x9e3779b97f4a7c15 + halves[1];
   }
 };
 

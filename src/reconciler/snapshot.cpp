@@ -9,19 +9,12 @@
 #include "core/due.hpp"
 #include "pg/gucs.hpp"
 #include "pg/settings.hpp"
+#include "reconciler/active_presets.hpp"
 #include "reconciler/count_prebuilds.hpp"
 
 namespace prebuilds::reconciler {
 
 namespace {
-
-// What every active preset asks of its pool.
-constinit pg::Statement select_demands(R"sql(
-  SELECT a.id, a.desired_instances, a.scheduling_timezone <> '',
-         CASE a.prebuild_status WHEN 'healthy' THEN 0 WHEN 'hard_limited' THEN 1 ELSE 2 END,
-         a.invalidate_after_secs, a.last_invalidated_at
-    FROM prebuilds.active_presets a
-)sql");
 
 // What the pools of the presets $1 hold, of prebuilds that were created at $2 or later, and what is asked of
 // them.
@@ -326,13 +319,12 @@ void count_each(const std::vector<Pool> &pools, F f) {
 template <class F>
 void count_all(F f) {
   auto counted = count_pools();
-  select_demands.read().each([&](pg::Row &row) {
-    const core::Uuid preset = row.uuid();
-    const auto pool = counted.find(preset);
-    f(Pool{preset, {}, {}}, read_demand(row),
+  for (const ActivePreset &preset : active_presets()) {
+    const auto pool = counted.find(preset.id);
+    f(Pool{preset.id, {}, {}}, preset.demand,
       pool == counted.end() ? core::PoolCounts{} : to_counts(pool->second));
     if (pool != counted.end()) counted.erase(pool);
-  });
+  }
   for (const auto &[preset, inactive] : counted) f(Pool{preset, {}, {}}, std::nullopt, to_counts(inactive));
 }
 

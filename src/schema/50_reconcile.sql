@@ -1,25 +1,21 @@
 -- What the reconciler reads: the views an operator may look at are the ones it decides from. And its functions.
 
+CREATE FUNCTION prebuilds.find_active_presets() RETURNS TABLE (id uuid, desired_instances integer)
+    LANGUAGE c STABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'prebuilds_find_active_presets';
+COMMENT ON FUNCTION prebuilds.find_active_presets() IS
+    'The prebuild configurations of active versions of templates that are neither deleted nor deprecated: found from the '
+    'templates, so that old versions cost nothing';
 CREATE VIEW prebuilds.active_presets AS
 SELECT p.*
-  FROM prebuilds.templates AS t
- CROSS JOIN LATERAL (
-       SELECT lv.id, lv.template_id
-         FROM prebuilds.template_versions AS lv
-        WHERE lv.id = t.active_version_id
-       OFFSET 0) AS v
+  FROM prebuilds.find_active_presets() AS a
  CROSS JOIN LATERAL (
        SELECT lp.*
          FROM prebuilds.template_version_presets AS lp
-        WHERE lp.template_version_id = v.id
-          AND lp.desired_instances IS NOT NULL
-       OFFSET 0) AS p
- WHERE v.template_id = t.id
-   AND NOT t.deleted
-   AND t.deprecated = '';
+        WHERE lp.id = a.id
+       OFFSET 0) AS p;
 COMMENT ON VIEW prebuilds.active_presets IS
-    'Prebuild configurations of active versions of templates that are neither deleted nor deprecated: found from the '
-    'templates, so that old versions cost nothing';
+    'What prebuilds.find_active_presets() finds, which whoever is to read this needs EXECUTE on';
 
 CREATE VIEW prebuilds.prebuild_states AS
 SELECT l.preset_id,
