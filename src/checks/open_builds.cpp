@@ -3,8 +3,8 @@
 //
 // The flag must be right when the row gets into that index, so a row trigger looks at the job before the
 // build is stored, and a statement trigger on jobs clears or sets the flag in the statement that changes the
-// job. Rows that are replicated, or loaded as if they were, come without foreign keys and to row triggers only:
-// there the job may come after its build, and a row trigger follows it.
+// job. Rows that are replicated, or loaded as if they were, come without foreign keys and to row triggers
+// only: there the job may come after its build, and a row trigger follows it.
 //
 // Two sessions do not see each other's rows: one stores a build of a committed job, the other finishes that
 // job. So the first locks a job that is not its own transaction's FOR SHARE, which an update of the job
@@ -15,6 +15,7 @@
 #include "metrics/finished_builds.hpp"
 #include "pg/compat.hpp"
 #include "pg/owner.hpp"
+#include "pg/relation.hpp"
 #include "pg/spi.hpp"
 #include "pg/trigger.hpp"
 
@@ -27,11 +28,10 @@ enum class Job { missing, unfinished, final };
 // The job as it is now, whatever the snapshot: committed by anyone, or written by this transaction, be it in
 // the running statement. Once found it does not change until this transaction ends, unless by this
 // transaction.
-Job look_up(Relation builds, const core::Uuid &id) {
+Job look_up(const core::Uuid &id) {
   return pg::call([&] {
-    const Oid schema = RelationGetNamespace(builds);
-    Relation jobs = table_open(get_relname_relid("provisioner_jobs", schema), RowShareLock);
-    Relation index = index_open(get_relname_relid("provisioner_jobs_pkey", schema), AccessShareLock);
+    Relation jobs = table_open(pg::relation_oid("provisioner_jobs"), RowShareLock);
+    Relation index = index_open(pg::relation_oid("provisioner_jobs_pkey"), AccessShareLock);
     TupleTableSlot *row = table_slot_create(jobs, nullptr);
     IndexScanDesc scan = pg::index_beginscan_compat(jobs, index, SnapshotSelf, 1);
     ScanKeyData equal;
@@ -174,8 +174,7 @@ PGDLLEXPORT Datum prebuilds_set_open(PG_FUNCTION_ARGS) {
       return PointerGetDatum(build);  // refused as NULL later on
 
     // A job that this statement has yet to insert: prebuilds_mend_open() looks again when it has.
-    const bool open =
-        look_up(trigger->tg_relation, pg::uuid_column(trigger, row, "job_id")) == Job::unfinished;
+    const bool open = look_up(pg::uuid_column(trigger, row, "job_id")) == Job::unfinished;
     return pg::call([&] {
       int column = pg::column_number(RelationGetDescr(trigger->tg_relation), "open");
       bool null = false;
@@ -195,8 +194,7 @@ PGDLLEXPORT Datum prebuilds_mend_open(PG_FUNCTION_ARGS) {
     const bool update = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
     const core::Uuid job =
         pg::uuid_column(trigger, update ? trigger->tg_newslot : trigger->tg_trigslot, "job_id");
-    if (look_up(trigger->tg_relation, job) == Job::unfinished)
-      set_flags(trigger->tg_relation, {.finished = {}, .reopened = {job}});
+    if (look_up(job) == Job::unfinished) set_flags(trigger->tg_relation, {.finished = {}, .reopened = {job}});
     return PointerGetDatum(nullptr);
   });
 }
@@ -216,7 +214,8 @@ PGDLLEXPORT Datum prebuilds_follow_replicated_job(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     TriggerData *trigger = pg::trigger_data(fcinfo);
     const bool update = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
-    const core::Uuid job = pg::uuid_column(trigger, update ? trigger->tg_newslot : trigger->tg_trigslot, "id");
+    const core::Uuid job =
+        pg::uuid_column(trigger, update ? trigger->tg_newslot : trigger->tg_trigslot, "id");
     const pg::OwnerScope owner(trigger->tg_relation);
     const pg::SpiSession session;
     // The statement may have finished another job of the workspace, whose turn has yet to come.

@@ -13,15 +13,6 @@ SqlError unexpected(TM_Result result) {
 
 }  // namespace
 
-Oid relation_oid(const char *name) {
-  const Oid oid =
-      call([&] { return get_relname_relid(name, get_namespace_oid("prebuilds", /* missing_ok = */ false)); });
-  if (!OidIsValid(oid))
-    throw SqlError(ERRCODE_UNDEFINED_TABLE,
-                   std::string("relation \"prebuilds.") + name + "\" does not exist");
-  return oid;
-}
-
 IndexScanDesc IndexScan::begin(int key_count) {
   return index_beginscan_compat(table_, index_, GetActiveSnapshot(), key_count);
 }

@@ -2,12 +2,10 @@
 // up and to start an executor for each would take longer than to read it. Only inside of call().
 #pragma once
 
+#include "pg/relation.hpp"
 #include "pg/spi.hpp"
 
 namespace prebuilds::pg {
-
-// The relation of this name within schema prebuilds; an error if there is none.
-Oid relation_oid(const char *name);
 
 enum class RowLock { taken, others, gone };  // ours; somebody else's; there is no such row any more
 
@@ -15,11 +13,11 @@ enum class RowLock { taken, others, gone };  // ours; somebody else's; there is 
 // other. There is no destructor: an error leaves everything to the transaction's abort.
 class IndexScan {
  public:
-  // The index by its name in the table's schema, looked up once the table is locked: while REINDEX
-  // CONCURRENTLY runs, a name may mean another one a moment later.
+  // The index by its name, looked up once the table is locked: while REINDEX CONCURRENTLY runs, a name may
+  // mean another one a moment later.
   IndexScan(Oid table, const char *index, int key_count, LOCKMODE lock = AccessShareLock)
       : table_(table_open(table, lock)),
-        index_(index_open(get_relname_relid(index, RelationGetNamespace(table_)), AccessShareLock)),
+        index_(index_open(relation_oid(index), AccessShareLock)),
         slot_(table_slot_create(table_, nullptr)),
         scan_(begin(key_count)),
         key_count_(key_count) {}
@@ -78,8 +76,8 @@ class IndexScan {
   bool lock_for_update();
   // The same as SELECT … FOR UPDATE does it, so in REPEATABLE READ and above not if the row has changed since
   // the snapshot: error 40001. With LockWaitSkip nobody waits, and such a row is gone. A row that was changed
-  // before the lock may be another one than was looked for. Error 25006 in a read-only transaction, as all are
-  // on a standby.
+  // before the lock may be another one than was looked for. Error 25006 in a read-only transaction, as all
+  // are on a standby.
   RowLock lock_like_select(LockWaitPolicy wait);
   // Deletes a locked row, which stays visible until the next command. Triggers do not fire. Needs
   // RowExclusiveLock.
