@@ -72,12 +72,11 @@ sub measure_wide
     my ($size) = @_;
     my @sweeps = map { median(@{ pass_times('w', $size->{sweeps}) }) } 1 .. $size->{rounds};
     observe(2, 'NoOps: full sweep by a function call, W', \@sweeps, unit => 'ms', most => 50);
-    # What no such pass can do without, whoever makes it.
+    # Its two halves.
     my $w = session('w');
-    my @counts = map { $w->milliseconds('SELECT count(*) FROM (SELECT count(*) FROM prebuilds.live_prebuilds GROUP BY preset_id) AS p') } 0 .. $size->{rounds};
-    $w->query('SET enable_seqscan = off');    # old versions must not count
-    my @configurations = map { $w->milliseconds('SELECT count(*) FROM prebuilds.active_presets') } 0 .. $size->{rounds};
-    observe(2, 'of that, to count prebuilds by preset, and nothing else', [ @counts[1 .. $#counts] ], unit => 'ms');
+    my @counts = map { $w->milliseconds('SELECT count(*) FROM prebuilds.pools') } 0 .. $size->{rounds};
+    my @configurations = map { $w->milliseconds('SELECT count(*) FROM prebuilds.find_active_presets()') } 0 .. $size->{rounds};
+    observe(2, 'of that, to count prebuilds by preset', [ @counts[1 .. $#counts] ], unit => 'ms');
     observe(2, 'of that, to read the active configurations', [ @configurations[1 .. $#configurations] ], unit => 'ms');
 
     set_server('prebuilds.reconciliation_interval' => '1h');
