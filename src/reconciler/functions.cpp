@@ -93,12 +93,12 @@ void add_status(pg::ResultSet &result, const core::PresetPlan &plan,
 
 // Looks at presets as they are at this moment, whatever the isolation level.
 template <class Select, class Show>
-Datum show(FunctionCallInfo fcinfo, Select select, Show add_rows) {
+Datum show(FunctionCallInfo fcinfo, reconciler::Reader reader, Select select, Show add_rows) {
   pg::ResultSet result(fcinfo);
   pg::SpiSession session;
   const core::Instant now = instant_of(fcinfo, 0);
   pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
-  const reconciler::Plan plan = reconciler::plan_pools(select(now), now);
+  const reconciler::Plan plan = reconciler::plan_pools(select(now), now, reader);
   const std::optional<std::string> standstill = reconciler::standstill();
   pg::call([] { PopActiveSnapshot(); });
   for (const core::PresetPlan &each : plan.plans) add_rows(result, each, standstill);
@@ -148,14 +148,14 @@ PGDLLEXPORT Datum prebuilds_plan(PG_FUNCTION_ARGS) {
     const auto needy = [](core::Instant now) {
       return reconciler::pools_in_need(std::nullopt, now, std::nullopt).pools;
     };
-    return show(fcinfo, needy, add_actions);
+    return show(fcinfo, reconciler::Reader::pass, needy, add_actions);
   });
 }
 
 PGDLLEXPORT Datum prebuilds_status(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
-    return show(
-        fcinfo, [](core::Instant) { return reconciler::pools_to_show(); }, add_status);
+    const auto all = [](core::Instant) { return reconciler::pools_to_show(); };
+    return show(fcinfo, reconciler::Reader::people, all, add_status);
   });
 }
 

@@ -54,7 +54,7 @@ WorkerTurn locked_pass(const std::optional<std::vector<Pool>> &pools, Writers wr
   const int busy_organizations = reconcile_free_memberships(now);
 
   const Need need = pools_in_need(pools, now, horizon);
-  const Plan plan = plan_pools(need.pools, now);
+  const Plan plan = plan_pools(need.pools, now, Reader::pass);
   turn.due = need.expiring;
   for (const core::PresetPlan &each : plan.plans) {
     if (const auto due = core::next_due(*each.preset, each.decision, now))
@@ -101,9 +101,9 @@ std::optional<std::string> standstill() {
   return select_standstill.read().first([](pg::Row &row) { return row.optional_text(); });
 }
 
-Plan plan_pools(const std::vector<Pool> &pools, core::Instant now) {
+Plan plan_pools(const std::vector<Pool> &pools, core::Instant now, Reader reader) {
   Plan plan;
-  plan.presets = load_presets(pools, now);
+  plan.presets = load_presets(pools, now, reader);
   plan.plans = core::plan(plan.presets, pg::guc::decision_settings(), now, pg::check_for_interrupts);
   return plan;
 }

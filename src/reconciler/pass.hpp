@@ -69,6 +69,6 @@ struct Plan {
   std::vector<core::PresetSnapshot> presets;
   std::vector<core::PresetPlan> plans;  // one per preset, in the same order
 };
-Plan plan_pools(const std::vector<Pool> &pools, core::Instant now);
+Plan plan_pools(const std::vector<Pool> &pools, core::Instant now, Reader reader);
 
 }  // namespace prebuilds::reconciler

@@ -61,43 +61,61 @@ constinit pg::Statement select_presets(R"sql(
               ELSE 0
          END,
          CASE p.prebuild_status WHEN 'healthy' THEN 0 WHEN 'hard_limited' THEN 1 ELSE 2 END,
-         p.desired_instances, p.scheduling_timezone, p.invalidate_after_secs, p.last_invalidated_at, p.failures_reset_at,
-         s.ids, s.cron_expressions, s.desired_instances,
-         f.times, f.last_error,
-         CASE WHEN NOT t.deleted AND t.deprecated = '' AND v.id = t.active_version_id
-              THEN (SELECT pp.problem FROM prebuilds.preset_problems(v.id, p.id) pp ORDER BY pp.display_order, pp.name LIMIT 1)
-         END,
-         CASE WHEN NOT EXISTS (SELECT FROM prebuilds.live_provisioners(o.id, t.provisioner, wanted.tags, $3))
-              THEN pg_catalog.format('no live provisioner of organization "%s" takes jobs for "%s" with tags %s',
-                                     o.name, t.provisioner, wanted.tags)
-         END
+         p.desired_instances, p.scheduling_timezone, p.invalidate_after_secs, p.last_invalidated_at, p.failures_reset_at
     FROM pg_catalog.unnest($1) i (id)
    CROSS JOIN LATERAL (SELECT * FROM prebuilds.template_version_presets WHERE id = i.id LIMIT 1) p
    CROSS JOIN LATERAL (
-         SELECT id, template_id, name, created_at, tags
+         SELECT id, template_id, name, created_at
            FROM prebuilds.template_versions WHERE id = p.template_version_id LIMIT 1) v
    CROSS JOIN LATERAL (
-         SELECT id, organization_id, name, active_version_id, deleted, deprecated, provisioner
+         SELECT id, organization_id, name, active_version_id, deleted, deprecated
            FROM prebuilds.templates WHERE id = v.template_id LIMIT 1) t
    CROSS JOIN LATERAL (SELECT id, name FROM prebuilds.organizations WHERE id = t.organization_id LIMIT 1) o
-   CROSS JOIN LATERAL (SELECT prebuilds.normalized_tags(v.tags, 'c42fdf75-3097-471c-8c33-fb52454d81c0') AS tags) wanted
-   CROSS JOIN LATERAL (
-         SELECT pg_catalog.array_agg(ps.id ORDER BY ps.id) AS ids,
-                pg_catalog.array_agg(ps.cron_expression ORDER BY ps.id) AS cron_expressions,
-                pg_catalog.array_agg(ps.desired_instances ORDER BY ps.id) AS desired_instances
-           FROM prebuilds.template_version_preset_prebuild_schedules ps
-          WHERE ps.preset_id = p.id) s
-   CROSS JOIN LATERAL (
-         SELECT pg_catalog.array_agg(pf.created_at) FILTER (WHERE pf.action = 'create') AS times,
-                (pg_catalog.array_agg(pf.message ORDER BY pf.created_at DESC, pf.id DESC))[1] AS last_error
-           FROM prebuilds.preset_failures pf
-          WHERE pf.preset_id = p.id
-            AND pf.created_at >= $2
-            AND (p.failures_reset_at IS NULL OR pf.created_at > p.failures_reset_at)) f
    WHERE p.desired_instances IS NOT NULL
    ORDER BY o.name, t.name, t.id, v.created_at, v.id, p.name
 )sql",
-                                       UUIDARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID);
+                                       UUIDARRAYOID);
+
+constinit pg::Statement select_schedules(R"sql(
+  SELECT s.preset_id, s.id, s.cron_expression, s.desired_instances
+    FROM pg_catalog.unnest($1) i (preset_id)
+   CROSS JOIN LATERAL (SELECT * FROM prebuilds.template_version_preset_prebuild_schedules
+                        WHERE preset_id = i.preset_id OFFSET 0) s
+   ORDER BY s.id
+)sql",
+                                         UUIDARRAYOID);
+
+constinit pg::Statement select_failures(R"sql(
+  SELECT f.preset_id, f.created_at, f.action = 'create', f.message
+    FROM unnest($1, $2) i (preset_id, since)
+   CROSS JOIN LATERAL (SELECT * FROM prebuilds.preset_failures
+                        WHERE preset_id = i.preset_id AND created_at >= i.since OFFSET 0) f
+   ORDER BY f.created_at, f.id
+)sql",
+                                        UUIDARRAYOID, TIMESTAMPTZARRAYOID);
+
+constinit pg::Statement select_validation_problems(R"sql(
+  SELECT i.preset_id, p.problem
+    FROM unnest($1, $2) i (preset_id, template_version_id)
+   CROSS JOIN LATERAL (SELECT pp.problem FROM prebuilds.preset_problems(i.template_version_id, i.preset_id) pp
+                        ORDER BY pp.display_order, pp.name LIMIT 1) p
+)sql",
+                                                   UUIDARRAYOID, UUIDARRAYOID);
+
+constinit pg::Statement select_queue_problems(R"sql(
+  SELECT i.preset_id,
+         pg_catalog.format('no live provisioner of organization "%s" takes jobs for "%s" with tags %s',
+                           o.name, t.provisioner, wanted.tags)
+    FROM unnest($1, $2) i (preset_id, template_version_id)
+   CROSS JOIN LATERAL (
+         SELECT template_id, tags FROM prebuilds.template_versions WHERE id = i.template_version_id LIMIT 1) v
+   CROSS JOIN LATERAL (
+         SELECT organization_id, provisioner FROM prebuilds.templates WHERE id = v.template_id LIMIT 1) t
+   CROSS JOIN LATERAL (SELECT name FROM prebuilds.organizations WHERE id = t.organization_id LIMIT 1) o
+   CROSS JOIN LATERAL (SELECT prebuilds.normalized_tags(v.tags, 'c42fdf75-3097-471c-8c33-fb52454d81c0') AS tags) wanted
+   WHERE NOT EXISTS (SELECT FROM prebuilds.live_provisioners(t.organization_id, t.provisioner, wanted.tags, $3))
+)sql",
+                                              UUIDARRAYOID, UUIDARRAYOID, TIMESTAMPTZOID);
 
 constinit pg::Statement select_prebuilds(R"sql(
   SELECT l.preset_id, l.workspace_id, l.created_at, l.build_number, l.ready,
@@ -147,12 +165,41 @@ struct Loaded {
   std::optional<core::Instant> failures_reset_at;
 };
 
+// In the order in which they are shown.
+class LoadedPresets {
+ public:
+  void add(Loaded loaded) {
+    position_[loaded.preset.id] = all_.size();
+    all_.push_back(std::move(loaded));
+  }
+  // None: it is no prebuild configuration.
+  Loaded *find(const core::Uuid &preset) {
+    const auto found = position_.find(preset);
+    return found == position_.end() ? nullptr : &all_[found->second];
+  }
+  std::span<Loaded> all() { return all_; }
+
+ private:
+  std::vector<Loaded> all_;
+  std::map<core::Uuid, std::size_t> position_;
+};
+
+// Presets and their versions, side by side.
+struct PresetIds {
+  std::vector<core::Uuid> presets, template_versions;
+
+  void add(const core::PresetSnapshot &preset) {
+    presets.push_back(preset.id);
+    template_versions.push_back(preset.template_version_id);
+  }
+};
+
 std::optional<core::Duration> read_ttl(pg::Row &row) {
   const auto seconds = row.optional_integer();
   return seconds ? std::optional<core::Duration>(std::chrono::seconds(*seconds)) : std::nullopt;
 }
 
-Loaded read_preset(pg::Row &row, core::Instant now) {
+Loaded read_preset(pg::Row &row) {
   Loaded loaded;
   core::PresetSnapshot &preset = loaded.preset;
   preset.id = row.uuid();
@@ -171,20 +218,6 @@ Loaded read_preset(pg::Row &row, core::Instant now) {
   preset.ttl = read_ttl(row);
   preset.last_invalidated_at = row.optional_instant();
   loaded.failures_reset_at = row.optional_instant();
-  if (const auto ids = row.optional_uuids()) {
-    const auto crons = row.texts();
-    const auto counts = row.integers();
-    for (std::size_t i = 0; i < ids->size(); i++)
-      preset.schedules.push_back({(*ids)[i], crons[i], counts[i]});
-    preset.civil_now = checks::civil_time(now, preset.scheduling_timezone);
-    preset.next_hour = checks::next_hour(now, preset.scheduling_timezone);
-  } else {
-    row.skip(2);
-  }
-  if (auto times = row.optional_instants()) preset.create_errors = std::move(*times);
-  preset.last_error = row.optional_text();
-  preset.validation_problem = row.optional_text();
-  preset.queue_problem = row.optional_text();
   return loaded;
 }
 
@@ -260,9 +293,46 @@ void add_prebuild(Loaded &loaded, pg::Row &row) {
         {{job == Job::failed, build_created_at, completed_at}, build_id, build_version});
 }
 
+std::vector<core::Uuid> presets_of(const std::vector<Pool> &pools) {
+  std::vector<core::Uuid> presets;
+  presets.reserve(pools.size());
+  for (const Pool &pool : pools) presets.push_back(pool.preset);
+  return presets;
+}
+
+std::vector<pg::Timestamp> starts_of(const std::vector<Pool> &pools) {
+  std::vector<pg::Timestamp> starts;
+  starts.reserve(pools.size());
+  for (const Pool &pool : pools) starts.push_back({pg::to_timestamptz(pool.look.from.created_at)});
+  return starts;
+}
+
+LoadedPresets load_configurations(const std::vector<Pool> &pools) {
+  LoadedPresets loaded;
+  select_presets.read({presets_of(pools)}).each([&](pg::Row &row) { loaded.add(read_preset(row)); });
+  return loaded;
+}
+
+// Those of pools that counts do not suffice for.
+void load_prebuilds(LoadedPresets &loaded, const std::vector<Pool> &pools) {
+  std::vector<Pool> to_read;
+  for (const Pool &pool : pools) {
+    if (!pool.counts) {
+      to_read.push_back(pool);
+    } else if (Loaded *found = loaded.find(pool.preset)) {
+      found->preset.unlisted_running = pool.counts->running;
+      found->preset.starting = pool.counts->starting;
+    }
+  }
+  if (to_read.empty()) return;
+  select_prebuilds.read({presets_of(to_read), starts_of(to_read)}).each([&](pg::Row &row) {
+    if (Loaded *found = loaded.find(row.uuid())) add_prebuild(*found, row);
+  });
+}
+
 // A build may be of another version than its preset, which only a look at that version's template can tell
 // active.
-void fill_failure_bases(std::vector<Loaded> &loaded) {
+void fill_failure_bases(std::span<Loaded> loaded) {
   std::set<core::Uuid> others;
   for (const Loaded &each : loaded) {
     for (const BaseBuild &build : each.base_builds) {
@@ -286,18 +356,67 @@ void fill_failure_bases(std::vector<Loaded> &loaded) {
   }
 }
 
-std::vector<core::Uuid> presets_of(const std::vector<Pool> &pools) {
+// A pass takes the static count where there is no zone, so only people need to see schedules there, which
+// triggers that were off have let in.
+void load_schedules(LoadedPresets &loaded, core::Instant now, Reader reader) {
   std::vector<core::Uuid> presets;
-  presets.reserve(pools.size());
-  for (const Pool &pool : pools) presets.push_back(pool.preset);
-  return presets;
+  for (Loaded &each : loaded.all()) {
+    if (reader == Reader::people || !each.preset.scheduling_timezone.empty())
+      presets.push_back(each.preset.id);
+  }
+  if (presets.empty()) return;
+  select_schedules.read({presets}).each([&](pg::Row &row) {
+    core::PresetSnapshot &preset = loaded.find(row.uuid())->preset;
+    preset.schedules.push_back(
+        {.id = row.uuid(), .cron_expression = row.text(), .desired_instances = row.integer()});
+  });
+  for (Loaded &each : loaded.all()) {
+    core::PresetSnapshot &preset = each.preset;
+    if (preset.schedules.empty()) continue;
+    preset.civil_now = checks::civil_time(now, preset.scheduling_timezone);
+    preset.next_hour = checks::next_hour(now, preset.scheduling_timezone);
+  }
 }
 
-std::vector<pg::Timestamp> starts_of(const std::vector<Pool> &pools) {
-  std::vector<pg::Timestamp> starts;
-  starts.reserve(pools.size());
-  for (const Pool &pool : pools) starts.push_back({pg::to_timestamptz(pool.look.from.created_at)});
-  return starts;
+// What failed before there was a build: since the last reset, and no longer ago than `lookback`.
+void load_failures(LoadedPresets &loaded, core::Instant lookback) {
+  std::vector<core::Uuid> presets;
+  std::vector<pg::Timestamp> since;
+  for (const Loaded &each : loaded.all()) {
+    const auto reset = each.failures_reset_at;
+    presets.push_back(each.preset.id);
+    since.push_back(
+        {pg::to_timestamptz(reset ? std::max(lookback, core::later(*reset, core::tick)) : lookback)});
+  }
+  select_failures.read({presets, since}).each([&](pg::Row &row) {
+    core::PresetSnapshot &preset = loaded.find(row.uuid())->preset;
+    const core::Instant at = row.instant();
+    if (row.boolean()) preset.create_errors.push_back(at);
+    preset.last_error = row.text();
+  });
+}
+
+void load_validation_problems(LoadedPresets &loaded) {
+  PresetIds active;
+  for (const Loaded &each : loaded.all())
+    if (each.preset.active()) active.add(each.preset);
+  if (active.presets.empty()) return;
+  select_validation_problems.read({active.presets, active.template_versions}).each([&](pg::Row &row) {
+    core::PresetSnapshot &preset = loaded.find(row.uuid())->preset;
+    preset.validation_problem = row.text();
+  });
+}
+
+// Of those with a pending job. `stale`: whoever was not seen since then takes none.
+void load_queue_problems(LoadedPresets &loaded, core::Instant stale) {
+  PresetIds waiting;
+  for (const Loaded &each : loaded.all())
+    if (each.waits_for_provisioner) waiting.add(each.preset);
+  if (waiting.presets.empty()) return;
+  select_queue_problems.read({waiting.presets, waiting.template_versions, stale}).each([&](pg::Row &row) {
+    core::PresetSnapshot &preset = loaded.find(row.uuid())->preset;
+    preset.queue_problem = row.text();
+  });
 }
 
 // f(Pool, demand, counts) for each of these pools.
@@ -365,45 +484,23 @@ std::vector<Pool> pools_to_show() {
   return pools;
 }
 
-std::vector<core::PresetSnapshot> load_presets(const std::vector<Pool> &pools, core::Instant now) {
+std::vector<core::PresetSnapshot> load_presets(const std::vector<Pool> &pools, core::Instant now,
+                                               Reader reader) {
   if (pools.empty()) return {};
   const pg::LookUpSettings settings;
-  const std::vector<core::Uuid> ids = presets_of(pools);
-  const core::Instant lookback =
-      core::earlier(now, std::chrono::milliseconds(pg::guc::reconciliation_backoff_lookback_ms));
-  const core::Instant stale =
-      core::earlier(now, std::chrono::milliseconds(pg::guc::provisioner_stale_interval_ms));
+  const auto ago = [&](int ms) { return core::earlier(now, std::chrono::milliseconds(ms)); };
 
-  std::vector<Loaded> loaded;
-  std::map<core::Uuid, std::size_t> position;
-  select_presets.read({ids, lookback, stale}).each([&](pg::Row &row) {
-    loaded.push_back(read_preset(row, now));
-    position[loaded.back().preset.id] = loaded.size() - 1;
-  });
-  std::vector<Pool> to_read;
-  for (const Pool &pool : pools) {
-    if (!pool.counts) {
-      to_read.push_back(pool);
-    } else if (const auto found = position.find(pool.preset); found != position.end()) {
-      core::PresetSnapshot &preset = loaded[found->second].preset;
-      preset.unlisted_running = pool.counts->running;
-      preset.starting = pool.counts->starting;
-    }
-  }
-  if (!to_read.empty()) {
-    select_prebuilds.read({presets_of(to_read), starts_of(to_read)}).each([&](pg::Row &row) {
-      const auto found = position.find(row.uuid());
-      if (found != position.end()) add_prebuild(loaded[found->second], row);
-    });
-  }
-  fill_failure_bases(loaded);
+  LoadedPresets loaded = load_configurations(pools);
+  load_prebuilds(loaded, pools);
+  fill_failure_bases(loaded.all());
+  load_schedules(loaded, now, reader);
+  load_failures(loaded, ago(pg::guc::reconciliation_backoff_lookback_ms));
+  load_validation_problems(loaded);
+  if (reader == Reader::people) load_queue_problems(loaded, ago(pg::guc::provisioner_stale_interval_ms));
 
   std::vector<core::PresetSnapshot> presets;
-  presets.reserve(loaded.size());
-  for (Loaded &each : loaded) {
-    if (!each.waits_for_provisioner) each.preset.queue_problem.reset();
-    presets.push_back(std::move(each.preset));
-  }
+  presets.reserve(loaded.all().size());
+  for (Loaded &each : loaded.all()) presets.push_back(std::move(each.preset));
   return presets;
 }
 

@@ -38,7 +38,12 @@ Need pools_in_need(const std::optional<std::vector<Pool>> &pools, core::Instant 
 // Of every prebuild configuration that is active or has a live prebuild.
 std::vector<Pool> pools_to_show();
 
-// The snapshots of these presets, ordered by name; what is no prebuild configuration is left out.
-std::vector<core::PresetSnapshot> load_presets(const std::vector<Pool> &pools, core::Instant now);
+// Whom a snapshot is for: a pass, which only acts, or people, who also read why a pool is as it is.
+enum class Reader { pass, people };
+
+// The snapshots of these presets, ordered by name; what is no prebuild configuration is left out. For a pass
+// without queue problems, and without schedules that no zone belongs to: neither changes what it does.
+std::vector<core::PresetSnapshot> load_presets(const std::vector<Pool> &pools, core::Instant now,
+                                               Reader reader);
 
 }  // namespace prebuilds::reconciler

@@ -229,7 +229,7 @@ void write_plans(Assignment &assignment, Part &part) {
     pools.push_back({grant.preset, {}, {}});
     creates[grant.preset] = grant.creates;
   }
-  reconciler::Plan plan = reconciler::plan_pools(pools, assignment.now);
+  reconciler::Plan plan = reconciler::plan_pools(pools, assignment.now, reconciler::Reader::pass);
   reconciler::PassStats stats;
   for (core::PresetPlan &each : plan.plans) {
     for (core::Action &action : each.decision.actions) {
