@@ -83,7 +83,15 @@ BEGIN
     INSERT INTO fixture.plan_before TABLE fixture.actions;
     INSERT INTO fixture.status_before TABLE fixture.status;
     INSERT INTO fixture.known SELECT id FROM workspace_builds;
-    SELECT * INTO stats FROM prebuilds_reconcile_all(generated.now());
+    -- A pass over single presets finds by other means what it has to do; but each would have the cap to itself.
+    IF generated.seed() % 2 = 0 AND NOT EXISTS (SELECT FROM fixture.plan_before p WHERE p.cause = 'cap') THEN
+        SELECT sum(r.created)::int AS created, sum(r.deleted)::int AS deleted, sum(r.canceled)::int AS canceled,
+               sum(r.presets_reconciled)::int AS presets_reconciled, sum(r.conflicts)::int AS conflicts, sum(r.errors)::int AS errors
+          INTO stats
+          FROM template_version_presets p CROSS JOIN LATERAL prebuilds_reconcile_preset(p.id, generated.now()) r;
+    ELSE
+        SELECT * INTO stats FROM prebuilds_reconcile_all(generated.now());
+    END IF;
     CALL fixture.expect_equal('a pass does what is planned ' || moment, 'fixture.planned', 'fixture.written');
     CALL fixture.expect_nothing('its stats are right ' || moment, format(
         'SELECT %L FROM (SELECT coalesce(sum(count) FILTER (WHERE action = ''create''), 0) AS created,

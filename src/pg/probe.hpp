@@ -49,11 +49,17 @@ class ListIndex {
 class ListScan {
  public:
   ListScan(const ListIndex &index, const core::Uuid &key, LOCKMODE lock = AccessShareLock);
+  // Of any number of lists, one after the other.
+  explicit ListScan(const ListIndex &index) : ListScan(index, core::Uuid{}) {}
   ListScan(const ListIndex &index, std::int64_t key, int second_key, LOCKMODE lock = AccessShareLock);
   ListScan(const ListScan &) = delete;  // keys point into it
   ListScan &operator=(const ListScan &) = delete;
 
   void start(const core::Place &from);
+  void start(const core::Uuid &key, const core::Place &from) {
+    key_ = key;
+    start(from);
+  }
   // The place of the next row; none at the end of the list.
   std::optional<core::Place> next();
   IndexScan &row() { return scan_; }

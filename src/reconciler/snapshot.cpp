@@ -10,42 +10,11 @@
 #include "pg/gucs.hpp"
 #include "pg/settings.hpp"
 #include "reconciler/active_presets.hpp"
-#include "reconciler/count_prebuilds.hpp"
+#include "reconciler/pool_scan.hpp"
 
 namespace prebuilds::reconciler {
 
 namespace {
-
-// What the pools of the presets $1 hold, of prebuilds that were created at $2 or later, and what is asked of
-// them.
-constinit pg::Statement select_pools_of(R"sql(
-  SELECT i.id,
-         (p.counts).running, (p.counts).starting, (p.counts).pending, (p.counts).failed_starts,
-         (p.counts).oldest_running, (p.counts).oldest,
-         a.desired_instances, a.scheduling_timezone <> '',
-         CASE a.prebuild_status WHEN 'healthy' THEN 0 WHEN 'hard_limited' THEN 1 ELSE 2 END,
-         a.invalidate_after_secs, a.last_invalidated_at
-    FROM unnest($1, $2) i (id, since)
-   CROSS JOIN LATERAL (
-         SELECT prebuilds.count_prebuilds(s.state, s.created_at) AS counts
-           FROM prebuilds.prebuild_states s
-          WHERE s.preset_id = i.id AND s.created_at >= i.since) p
-    LEFT JOIN LATERAL (
-         SELECT c.*
-           FROM (SELECT template_version_id, desired_instances, scheduling_timezone, prebuild_status,
-                        invalidate_after_secs, last_invalidated_at
-                   FROM prebuilds.template_version_presets WHERE id = i.id LIMIT 1) c
-          CROSS JOIN LATERAL (
-                SELECT id, template_id FROM prebuilds.template_versions WHERE id = c.template_version_id LIMIT 1) v
-          CROSS JOIN LATERAL (
-                SELECT active_version_id, deleted, deprecated
-                  FROM prebuilds.templates WHERE id = v.template_id LIMIT 1) t
-          WHERE c.desired_instances IS NOT NULL
-            AND t.active_version_id = v.id
-            AND NOT t.deleted
-            AND t.deprecated = '') a ON true
-)sql",
-                                        UUIDARRAYOID, TIMESTAMPTZARRAYOID);
 
 constinit pg::Statement select_presets_to_show(R"sql(
   SELECT a.id FROM prebuilds.active_presets a
@@ -221,16 +190,6 @@ Loaded read_preset(pg::Row &row) {
   return loaded;
 }
 
-core::PoolCounts read_counts(pg::Row &row) {
-  core::PoolCounts counts;
-  counts.running = row.integer();
-  counts.starting = row.integer();
-  counts.pending = row.integer();
-  counts.failed_starts = row.integer();
-  counts.oldest_running = row.optional_instant();
-  return counts;
-}
-
 core::PoolCounts to_counts(const Counted &counted) {
   core::PoolCounts counts;
   counts.running = counted.running;
@@ -239,19 +198,6 @@ core::PoolCounts to_counts(const Counted &counted) {
   counts.failed_starts = counted.failed_starts;
   if (counted.running > 0) counts.oldest_running = pg::to_instant(counted.oldest_running);
   return counts;
-}
-
-// None: the preset is not active.
-std::optional<core::Demand> read_demand(pg::Row &row) {
-  const auto desired_instances = row.optional_integer();
-  if (!desired_instances) return std::nullopt;
-  core::Demand demand;
-  demand.desired_instances = *desired_instances;
-  demand.scheduled = row.boolean();
-  demand.prebuild_status = static_cast<core::PrebuildStatus>(row.integer());
-  demand.ttl = read_ttl(row);
-  demand.last_invalidated_at = row.optional_instant();
-  return demand;
 }
 
 void add_prebuild(Loaded &loaded, pg::Row &row) {
@@ -422,16 +368,10 @@ void load_queue_problems(LoadedPresets &loaded, core::Instant stale) {
 // f(Pool, demand, counts) for each of these pools.
 template <class F>
 void count_each(const std::vector<Pool> &pools, F f) {
-  std::map<core::Uuid, Pool> looked_at;
-  for (const Pool &pool : pools) looked_at.emplace(pool.preset, pool);
-  select_pools_of.read({presets_of(pools), starts_of(pools)}).each([&](pg::Row &row) {
-    const Pool &pool = looked_at.at(row.uuid());
-    const core::PoolCounts counts = read_counts(row);
-    const auto oldest = row.optional_instant();
-    marks::found(marks::prebuilds(pool.preset), pool.look,
-                 oldest ? core::Place{*oldest, {}} : core::after_all);
-    f(pool, read_demand(row), counts);
-  });
+  for (const ScannedPool &scanned : scan_pools(pools)) {
+    marks::found(marks::prebuilds(scanned.pool.preset), scanned.pool.look, scanned.first);
+    f(scanned.pool, scanned.demand, to_counts(scanned.counted));
+  }
 }
 
 // f(Pool, demand, counts) for each preset that is active or has a live prebuild.
@@ -459,7 +399,6 @@ std::vector<Pool> look_at(std::span<const core::Uuid> presets) {
 
 Need pools_in_need(const std::optional<std::vector<Pool>> &pools, core::Instant now,
                    std::optional<core::Instant> horizon) {
-  const pg::LookUpSettings settings;
   Need need;
   const auto judge = [&](Pool pool, const std::optional<core::Demand> &demand,
                          const core::PoolCounts &counts) {

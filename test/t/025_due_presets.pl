@@ -18,9 +18,9 @@ wait_for_worker($node, $db);
 
 sub query { my ($sql) = @_; return $node->safe_psql($db, $sql) }
 
-# Only a sweep asks whether triggers have been off; every other pass counts the pools it was woken for.
+# Only a sweep asks whether triggers have been off.
 sub sweeps { return query(q{SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query ~ 'SELECT t.state\s+FROM prebuilds.deriving_triggers'}) }
-sub passes { return query(q{SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query ~ 'unnest\(\$1, \$2\) i \(id, since\)'}) }
+sub passes { return query(q{SELECT sum(passes) FROM prebuilds.pass_counts() WHERE outcome IN ('acted', 'idle')}) }
 
 # Ten pools of two, all ready.
 my $pools = 10;

@@ -1,0 +1,88 @@
+#include "reconciler/pool_scan.hpp"
+
+#include "marks/lists.hpp"
+#include "reconciler/demand.hpp"
+
+namespace prebuilds::reconciler {
+
+namespace {
+
+pg::IndexScan open(const char *table, const char *index) { return {pg::relation_oid(table), index, 1}; }
+
+// The four tables, and the columns that matter. Only inside of call().
+class Sources {
+ public:
+  void close() {
+    presets_.end();
+    versions_.end();
+    templates_.end();
+    prebuilds_.end();
+  }
+
+  ScannedPool scan(const Pool &pool) {
+    ScannedPool scanned{pool, {}, core::after_all, {}};
+    if (find_configuration(pool.preset) && is_active()) scanned.demand = demand_.read(presets_);
+    prebuilds_.start(pool.preset, pool.look.from);
+    while (const auto place = prebuilds_.next()) {
+      if (scanned.first == core::after_all) scanned.first = *place;
+      pg::IndexScan &row = prebuilds_.row();
+      scanned.counted.add(row.is_null(state_) ? '\0' : DatumGetChar(row.value(state_)),
+                          DatumGetTimestampTz(row.value(created_at_)));
+    }
+    return scanned;
+  }
+
+ private:
+  // The preset, its version and its template; false: it is no prebuild configuration.
+  bool find_configuration(const core::Uuid &preset) {
+    presets_.start(preset);
+    if (!presets_.next() || presets_.is_null(desired_instances_)) return false;
+    versions_.start(pg::to_uuid(presets_.value(version_id_)));
+    if (!versions_.next()) return false;
+    templates_.start(pg::to_uuid(versions_.value(template_id_)));
+    return templates_.next();
+  }
+
+  // As active_presets() finds them from the templates.
+  bool is_active() {
+    return !templates_.is_null(active_version_id_) &&
+           pg::to_uuid(templates_.value(active_version_id_)) == pg::to_uuid(presets_.value(version_id_)) &&
+           !DatumGetBool(templates_.value(deleted_)) && is_empty(templates_.value(deprecated_));
+  }
+
+  pg::IndexScan presets_ = open("template_version_presets", "template_version_presets_pkey");
+  AttrNumber version_id_ = presets_.column("template_version_id");
+  AttrNumber desired_instances_ = presets_.column("desired_instances");
+  DemandReader demand_{presets_};
+
+  pg::IndexScan versions_ = open("template_versions", "template_versions_pkey");
+  AttrNumber template_id_ = versions_.column("template_id");
+
+  pg::IndexScan templates_ = open("templates", "templates_pkey");
+  AttrNumber active_version_id_ = templates_.column("active_version_id");
+  AttrNumber deleted_ = templates_.column("deleted");
+  AttrNumber deprecated_ = templates_.column("deprecated");
+
+  pg::ListScan prebuilds_{marks::live_prebuilds};
+  AttrNumber created_at_ = prebuilds_.row().column("created_at");
+  AttrNumber state_ = prebuilds_.row().column("state");
+};
+static_assert(std::is_trivially_destructible_v<Sources>);
+
+}  // namespace
+
+std::vector<ScannedPool> scan_pools(const std::vector<Pool> &pools) {
+  std::vector<ScannedPool> scanned;
+  scanned.reserve(pools.size());
+  pg::call([&] {
+    Sources sources;
+    for (const Pool &pool : pools) {
+      CHECK_FOR_INTERRUPTS();
+      scanned.push_back(sources.scan(pool));
+    }
+    sources.close();
+  });
+  return scanned;
+}
+
+}  // namespace prebuilds::reconciler
