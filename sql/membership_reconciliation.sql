@@ -50,6 +50,22 @@ SELECT * FROM fixture.passes(2);
 SELECT m.created_at, m.updated_at, g.created_at AS group_created_at FROM organization_members m JOIN groups g USING (organization_id) WHERE m.organization_id = fixture.id('new');
 SELECT count(*) FROM organization_members WHERE organization_id = fixture.id('deleted') AND user_id = system_user_id();
 
+-- A pass over one preset sees to its organization, whatever is missing there, and of whatever version the preset is.
+CREATE VIEW fixture.incomplete AS
+SELECT organization_name FROM prebuilds_org_status() WHERE NOT (has_prebuild_user AND prebuilds_group_id IS NOT NULL AND has_prebuild_user_in_group);
+DELETE FROM organization_members WHERE organization_id = fixture.id('new') AND user_id = system_user_id();
+TABLE fixture.incomplete;
+SELECT created, deleted, errors FROM prebuilds_reconcile_preset(fixture.id('n'));
+TABLE fixture.incomplete;
+DELETE FROM group_members WHERE group_id = (SELECT id FROM groups WHERE organization_id = fixture.id('new'));
+TABLE fixture.incomplete;
+SELECT created, deleted, errors FROM prebuilds_reconcile_preset(fixture.id('n'));
+TABLE fixture.incomplete;
+DELETE FROM groups WHERE organization_id = fixture.id('old version');
+TABLE fixture.incomplete;
+SELECT created, deleted, errors FROM prebuilds_reconcile_preset(fixture.id('old version preset'));
+TABLE fixture.incomplete;
+
 -- Ten thousand presets in ten organizations: a second run writes nothing.
 INSERT INTO organizations (id, name) SELECT fixture.id('many ' || o), 'many ' || o FROM generate_series(1, 10) o;
 INSERT INTO templates (id, organization_id, name, active_version_id)

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "pg/index_scan.hpp"
 #include "pg/settings.hpp"
 #include "pg/transaction.hpp"
 
@@ -50,6 +51,48 @@ constinit pg::Statement insert_group_members(R"sql(
     JOIN prebuilds.groups g ON g.id = inserted.group_id
 )sql",
                                              UUIDARRAYOID);
+
+ScanKeyData uuid_key(AttrNumber column, const core::Uuid &value) {
+  ScanKeyData key;
+  ScanKeyInit(&key, column, BTEqualStrategyNumber, F_UUID_EQ, PointerGetDatum(value.bytes.data()));
+  return key;
+}
+
+ScanKeyData text_key(AttrNumber column, const char *value) {
+  ScanKeyData key;
+  ScanKeyEntryInitialize(&key, 0, column, BTEqualStrategyNumber, TEXTOID, DEFAULT_COLLATION_OID, F_TEXTEQ,
+                         CStringGetTextDatum(value));
+  return key;
+}
+
+// The three tables that a membership is in. Only inside of call().
+class Memberships {
+ public:
+  void close() {
+    members_.end();
+    groups_.end();
+    group_members_.end();
+  }
+  bool complete(const core::Uuid &organization) {
+    return has_row(members_, {uuid_key(1, organization), uuid_key(2, core::system_user)}) &&
+           has_row(groups_, {uuid_key(1, organization), text_key(2, "coderprebuiltworkspaces")}) &&
+           in_group(groups_.uuid("id"));
+  }
+
+ private:
+  static bool has_row(pg::IndexScan &table, std::array<ScanKeyData, 2> keys) {
+    table.start(keys.data());
+    return table.next();
+  }
+  bool in_group(const core::Uuid &group) {
+    return has_row(group_members_, {uuid_key(1, core::system_user), uuid_key(2, group)});
+  }
+
+  pg::IndexScan members_{pg::relation_oid("organization_members"), "organization_members_pkey", 2};
+  pg::IndexScan groups_{pg::relation_oid("groups"), "groups_organization_id_name_key", 2};
+  pg::IndexScan group_members_{pg::relation_oid("group_members"), "group_members_user_id_group_id_key", 2};
+};
+static_assert(std::is_trivially_destructible_v<Memberships>);
 
 std::vector<MembershipChange> incomplete() {
   std::vector<MembershipChange> changes;
@@ -100,6 +143,17 @@ int insert_where_free(std::span<MembershipChange> changes, core::Instant now) {
 }
 
 }  // namespace
+
+bool memberships_complete(const std::set<core::Uuid> &organizations) {
+  if (organizations.empty()) return true;
+  return pg::call([&] {
+    Memberships memberships;
+    const bool complete = std::all_of(organizations.begin(), organizations.end(),
+                                      [&](const core::Uuid &each) { return memberships.complete(each); });
+    memberships.close();
+    return complete;
+  });
+}
 
 std::vector<MembershipChange> reconcile_membership(core::Instant now) {
   std::vector<MembershipChange> changes = incomplete();

@@ -51,9 +51,9 @@ WorkerTurn locked_pass(const std::optional<std::vector<Pool>> &pools, Writers wr
     return turn;
   }
   const worker::Unnoted unnoted;
-  const int busy_organizations = reconcile_free_memberships(now);
-
   const Need need = pools_in_need(pools, now, horizon);
+  const bool memberships_hold = pools && memberships_complete(need.organizations);
+  const int busy_organizations = memberships_hold ? 0 : reconcile_free_memberships(now);
   const Plan plan = plan_pools(need.pools, now, Reader::pass);
   turn.due = need.expiring;
   for (const core::PresetPlan &each : plan.plans) {

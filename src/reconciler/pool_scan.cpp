@@ -20,8 +20,11 @@ class Sources {
   }
 
   ScannedPool scan(const Pool &pool) {
-    ScannedPool scanned{pool, {}, core::after_all, {}};
-    if (find_configuration(pool.preset) && is_active()) scanned.demand = demand_.read(presets_);
+    ScannedPool scanned{pool, {}, core::after_all, {}, {}};
+    if (find_configuration(pool.preset)) {
+      scanned.organization = pg::to_uuid(templates_.value(organization_id_));
+      if (is_active()) scanned.demand = demand_.read(presets_);
+    }
     prebuilds_.start(pool.preset, pool.look.from);
     while (const auto place = prebuilds_.next()) {
       if (scanned.first == core::after_all) scanned.first = *place;
@@ -59,6 +62,7 @@ class Sources {
   AttrNumber template_id_ = versions_.column("template_id");
 
   pg::IndexScan templates_ = open("templates", "templates_pkey");
+  AttrNumber organization_id_ = templates_.column("organization_id");
   AttrNumber active_version_id_ = templates_.column("active_version_id");
   AttrNumber deleted_ = templates_.column("deleted");
   AttrNumber deprecated_ = templates_.column("deprecated");

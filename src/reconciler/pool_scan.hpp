@@ -12,6 +12,8 @@ struct ScannedPool {
   Counted counted;
   core::Place first;                   // of its live prebuilds; after_all: there are none
   std::optional<core::Demand> demand;  // none: the preset is not active
+  // Of the preset's template; none: it is no prebuild configuration.
+  std::optional<core::Uuid> organization;
 };
 
 // In their order, under the active snapshot.

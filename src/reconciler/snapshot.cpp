@@ -365,11 +365,12 @@ void load_queue_problems(LoadedPresets &loaded, core::Instant stale) {
   });
 }
 
-// f(Pool, demand, counts) for each of these pools.
+// f(Pool, demand, counts) for each of these pools; adds the organizations of their presets.
 template <class F>
-void count_each(const std::vector<Pool> &pools, F f) {
+void count_each(const std::vector<Pool> &pools, std::set<core::Uuid> &organizations, F f) {
   for (const ScannedPool &scanned : scan_pools(pools)) {
     marks::found(marks::prebuilds(scanned.pool.preset), scanned.pool.look, scanned.first);
+    if (scanned.organization) organizations.insert(*scanned.organization);
     f(scanned.pool, scanned.demand, to_counts(scanned.counted));
   }
 }
@@ -410,7 +411,7 @@ Need pools_in_need(const std::optional<std::vector<Pool>> &pools, core::Instant 
     }
   };
   if (pools) {
-    count_each(*pools, judge);
+    count_each(*pools, need.organizations, judge);
   } else {
     count_all(judge);
   }

@@ -1,6 +1,8 @@
 // What a pass reads: presets as core's values, all under the active snapshot.
 #pragma once
 
+#include <set>
+
 #include "core/balance.hpp"
 #include "core/preset.hpp"
 #include "marks/marks.hpp"
@@ -29,6 +31,8 @@ struct Need {
   std::vector<Pool> pools;
   // Those that need no look at a prebuild until the next one expires, by the horizon.
   std::vector<Due> expiring;
+  // Of the prebuild configurations that were looked at; empty if all were.
+  std::set<core::Uuid> organizations;
 };
 
 // Of these pools, or of all: what a pass has to look at, found by counts. No horizon: expiries do not matter.
