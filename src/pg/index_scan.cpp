@@ -17,24 +17,23 @@ IndexScanDesc IndexScan::begin(int key_count) {
   return index_beginscan_compat(table_, index_, GetActiveSnapshot(), key_count);
 }
 
-TM_Result IndexScan::lock(LockWaitPolicy wait, int flags) {
+TM_Result IndexScan::lock(LockWaitPolicy wait, LockTupleMode mode, int flags) {
   ItemPointerData at = slot_->tts_tid;
   TM_FailureData failure;
-  return table_tuple_lock(table_, &at, GetActiveSnapshot(), slot_, GetCurrentCommandId(true),
-                          LockTupleExclusive, wait, TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS | flags,
-                          &failure);
+  return table_tuple_lock(table_, &at, GetActiveSnapshot(), slot_, GetCurrentCommandId(true), mode, wait,
+                          TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS | flags, &failure);
 }
 
 bool IndexScan::lock_for_update() {
-  const TM_Result locked = lock(LockWaitBlock, TUPLE_LOCK_FLAG_FIND_LAST_VERSION);
+  const TM_Result locked = lock(LockWaitBlock, LockTupleExclusive, TUPLE_LOCK_FLAG_FIND_LAST_VERSION);
   if (locked != TM_Ok && locked != TM_Deleted) throw unexpected(locked);
   return locked == TM_Ok;
 }
 
-RowLock IndexScan::lock_like_select(LockWaitPolicy wait) {
+RowLock IndexScan::lock_like_select(LockWaitPolicy wait, LockTupleMode mode) {
   PreventCommandIfReadOnly("SELECT FOR UPDATE");
   const bool old_snapshot = IsolationUsesXactSnapshot();
-  const TM_Result locked = lock(wait, old_snapshot ? 0 : TUPLE_LOCK_FLAG_FIND_LAST_VERSION);
+  const TM_Result locked = lock(wait, mode, old_snapshot ? 0 : TUPLE_LOCK_FLAG_FIND_LAST_VERSION);
   switch (locked) {
     case TM_Ok: return RowLock::taken;
     case TM_WouldBlock: return RowLock::others;

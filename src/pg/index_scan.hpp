@@ -74,11 +74,11 @@ class IndexScan {
   // Locks the row that next() found against all changes, after a wait for whoever is changing it, and goes
   // over to its latest version, whatever the snapshot. False: it has been deleted. Needs RowShareLock.
   bool lock_for_update();
-  // The same as SELECT … FOR UPDATE does it, so in REPEATABLE READ and above not if the row has changed since
-  // the snapshot: error 40001. With LockWaitSkip nobody waits, and such a row is gone. A row that was changed
-  // before the lock may be another one than was looked for. Error 25006 in a read-only transaction, as all
-  // are on a standby.
-  RowLock lock_like_select(LockWaitPolicy wait);
+  // The same as SELECT … FOR UPDATE, or of another mode, does it, so in REPEATABLE READ and above not if the
+  // row has changed since the snapshot: error 40001. With LockWaitSkip nobody waits, and such a row is gone.
+  // A row that was changed before the lock may be another one than was looked for. Error 25006 in a read-only
+  // transaction, as all are on a standby.
+  RowLock lock_like_select(LockWaitPolicy wait, LockTupleMode mode = LockTupleExclusive);
   // Deletes a locked row, which stays visible until the next command. Triggers do not fire. Needs
   // RowExclusiveLock.
   void remove() { simple_table_tuple_delete(table_, &slot_->tts_tid, GetActiveSnapshot()); }
@@ -92,7 +92,7 @@ class IndexScan {
 
  private:
   IndexScanDesc begin(int key_count);
-  TM_Result lock(LockWaitPolicy wait, int flags);
+  TM_Result lock(LockWaitPolicy wait, LockTupleMode mode, int flags);
 
   Relation table_;
   Relation index_;

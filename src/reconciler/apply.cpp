@@ -1,6 +1,7 @@
 #include "reconciler/apply.hpp"
 
 #include "pg/gucs.hpp"
+#include "pg/index_scan.hpp"
 #include "pg/settings.hpp"
 #include "pg/transaction.hpp"
 
@@ -183,23 +184,6 @@ constinit pg::Statement mark_deleted(R"sql(
 )sql",
                                      UUIDARRAYOID, TIMESTAMPTZOID);
 
-// The foreign keys of what is created would wait for whoever holds one of these; a pass does not.
-constinit pg::Statement lock_presets(R"sql(
-  SELECT i.id
-    FROM pg_catalog.unnest($1) i (id)
-   CROSS JOIN LATERAL (SELECT p.template_version_id FROM prebuilds.template_version_presets p
-                        WHERE p.id = i.id FOR KEY SHARE SKIP LOCKED) p
-   CROSS JOIN LATERAL (SELECT v.template_id FROM prebuilds.template_versions v
-                        WHERE v.id = p.template_version_id FOR KEY SHARE SKIP LOCKED) v
-   CROSS JOIN LATERAL (SELECT t.organization_id FROM prebuilds.templates t
-                        WHERE t.id = v.template_id FOR KEY SHARE SKIP LOCKED) t
-   CROSS JOIN LATERAL (SELECT FROM prebuilds.organizations o
-                        WHERE o.id = t.organization_id FOR KEY SHARE SKIP LOCKED) o
-   CROSS JOIN LATERAL (SELECT FROM prebuilds.users u
-                        WHERE u.id = 'c42fdf75-3097-471c-8c33-fb52454d81c0'::pg_catalog.uuid FOR KEY SHARE SKIP LOCKED) u
-)sql",
-                                     UUIDARRAYOID);
-
 constinit pg::Statement insert_workspaces(R"sql(
   INSERT INTO prebuilds.workspaces
          (id, created_at, updated_at, last_used_at, owner_id, organization_id, template_id, name)
@@ -362,12 +346,56 @@ std::string random_workspace_name() {
   return name;
 }
 
-Applied create(std::span<const Work> works, core::Instant now) {
-  std::vector<core::Uuid> decided;
-  for (const Work &work : works) decided.push_back(work.preset->id);
-  std::sort(decided.begin(), decided.end());
+// What creates refer to: their foreign keys would wait for whoever holds one of these rows; a pass does not.
+// Only inside of call().
+class References {
+ public:
+  void close() {
+    for (pg::IndexScan *table : {&presets, &versions, &templates, &organizations, &users}) table->end();
+  }
+  bool lock(const core::Uuid &preset) {
+    return lock(presets, preset) && lock(versions, presets.uuid("template_version_id")) &&
+           lock(templates, versions.uuid("template_id")) &&
+           lock(organizations, templates.uuid("organization_id")) && lock(users, core::system_user);
+  }
+
+ private:
+  static pg::IndexScan open(const char *table, const char *index) {
+    return {pg::relation_oid(table), index, 1, RowShareLock};
+  }
+  static bool lock(pg::IndexScan &table, const core::Uuid &id) {
+    table.start(id);
+    return table.next() && table.lock_like_select(LockWaitSkip, LockTupleKeyShare) == pg::RowLock::taken;
+  }
+
+  pg::IndexScan presets = open("template_version_presets", "template_version_presets_pkey");
+  pg::IndexScan versions = open("template_versions", "template_versions_pkey");
+  pg::IndexScan templates = open("templates", "templates_pkey");
+  pg::IndexScan organizations = open("organizations", "organizations_pkey");
+  pg::IndexScan users = open("users", "users_pkey");
+};
+static_assert(std::is_trivially_destructible_v<References>);
+
+// Of these presets, those whose references could be locked.
+std::set<core::Uuid> lock_references_of(const std::set<core::Uuid> &presets) {
   std::set<core::Uuid> locked;
-  lock_presets.run({decided}).each([&](pg::Row &row) { locked.insert(row.uuid()); });
+  pg::call([&] {
+    PushActiveSnapshot(GetLatestSnapshot());
+    References references;
+    for (const core::Uuid &preset : presets) {
+      CHECK_FOR_INTERRUPTS();
+      if (references.lock(preset)) locked.insert(preset);
+    }
+    references.close();
+    PopActiveSnapshot();
+  });
+  return locked;
+}
+
+Applied create(std::span<const Work> works, core::Instant now) {
+  std::set<core::Uuid> decided;
+  for (const Work &work : works) decided.insert(work.preset->id);
+  const std::set<core::Uuid> locked = lock_references_of(decided);
 
   Applied applied;
   std::vector<core::Uuid> workspaces, jobs, builds, organizations, templates, versions, presets;
