@@ -165,6 +165,7 @@ sub finish_pgbench
         }
         unlink $file;
     }
+    die "pgbench logged no transaction:\n$output" unless @latencies;
     my ($rate) = $output =~ /^tps = ([0-9.]+)/m or die "pgbench said nothing:\n$output";
     return { latencies => \@latencies, tps => $rate, steady_tps => steady_rate(@ends) };
 }
