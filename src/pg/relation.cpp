@@ -21,8 +21,10 @@ Known &known() {
 }
 
 void forget(Datum, int, uint32) noexcept {
-  known().oids.clear();
-  known().forgotten++;
+  callback([] {
+    known().oids.clear();
+    known().forgotten++;
+  });
 }
 
 void watch_catalog() {
