@@ -78,6 +78,15 @@ BEGIN READ ONLY;
 SELECT * FROM prebuilds_reconcile_membership();
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
+-- Nor record that a claim has found nothing, foreign keys or not.
+\set SHOW_CONTEXT never
+INSERT INTO users (id, username, email) VALUES (fixture.id('reader'), 'reader', 'reader@example.com');
+SET session_replication_role = replica;
+BEGIN READ ONLY;
+SELECT prebuilds_claim(fixture.id('p'), fixture.id('reader'), 'mine');
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
+RESET session_replication_role;
 UPDATE template_version_presets SET desired_instances = 6 WHERE name = 'p';
 BEGIN READ ONLY;
 SELECT preset, action, count FROM fixture.plan();

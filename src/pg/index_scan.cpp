@@ -31,7 +31,7 @@ bool IndexScan::lock_for_update() {
 }
 
 RowLock IndexScan::lock_like_select(LockWaitPolicy wait, LockTupleMode mode) {
-  PreventCommandIfReadOnly("SELECT FOR UPDATE");
+  PreventCommandIfReadOnly(mode == LockTupleKeyShare ? "SELECT FOR KEY SHARE" : "SELECT FOR UPDATE");
   const bool old_snapshot = IsolationUsesXactSnapshot();
   const TM_Result locked = lock(wait, mode, old_snapshot ? 0 : TUPLE_LOCK_FLAG_FIND_LAST_VERSION);
   switch (locked) {

@@ -3,6 +3,7 @@
 namespace prebuilds::pg {
 
 TableWriter::TableWriter(Relation table) : state_(CreateExecutorState()) {
+  PreventCommandIfReadOnly("INSERT or UPDATE");
   const MemoryContext caller = MemoryContextSwitchTo(state_->es_query_cxt);
   state_->es_output_cid = GetCurrentCommandId(true);
   target_ = makeNode(ResultRelInfo);

@@ -7,12 +7,13 @@
 
 namespace prebuilds::pg {
 
-// A table, opened for any number of rows. Constraints are checked, foreign keys included, and row triggers
-// fire unless they are of columns; statement triggers do not. Rights are not checked. There is no destructor:
-// an error leaves everything to the transaction's abort.
+// A table, opened for any number of rows. Its constraints are checked, foreign keys included, but not those
+// of domains, and row triggers fire unless they are of columns; statement triggers do not. Rights are not
+// checked. There is no destructor: an error leaves everything to the transaction's abort.
 class TableWriter {
  public:
-  // The table is locked RowExclusiveLock, and stays open until the end.
+  // The table is locked RowExclusiveLock, and stays open until the end. Error 25006 in a read-only
+  // transaction, as all are on a standby.
   explicit TableWriter(Relation table);
 
   // Values of all columns, in the table's order; defaults are for statements.

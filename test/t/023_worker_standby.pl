@@ -22,6 +22,8 @@ $primary->safe_psql('postgres', qq{SELECT prebuilds_report_agent(agent, 'ready')
           FROM prebuilds_acquire_job($daemon)) AS made});
 my ($held, $workspace) = split /\|/, $primary->safe_psql('postgres', qq{SELECT job_id, workspace_id FROM prebuilds_acquire_job($daemon)});
 
+my $empty = push_pool($primary, 'postgres', 'b', 0);
+
 $primary->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'base', has_streaming => 1);
@@ -41,10 +43,11 @@ for my $question ('prebuilds_status()', 'prebuilds_plan()', 'prebuilds_org_statu
     my $rows = "SELECT md5(string_agg(r::text, ',' ORDER BY r::text)) FROM $question AS r";
     is($standby->safe_psql('postgres', $rows), $primary->safe_psql('postgres', $rows), "$question answers as on the primary");
 }
-is($standby->safe_psql('postgres', q{SELECT eligible, starting FROM prebuilds_status()}), '1|2', 'and not with nothing');
+is($standby->safe_psql('postgres', qq{SELECT eligible, starting FROM prebuilds_status() WHERE preset_id = '$preset'}), '1|2', 'and not with nothing');
 for my $change (
     'prebuilds_reconcile_all()', "prebuilds_reconcile_preset('$preset')", 'prebuilds_pause()',
     "prebuilds_claim('$preset', (SELECT id FROM prebuilds.users WHERE username = 'ann'), 'mine')",
+    "prebuilds_claim('$empty', (SELECT id FROM prebuilds.users WHERE username = 'ann'), 'mine')",
     "prebuilds_build_workspace('$workspace', 'stop', (SELECT id FROM prebuilds.users WHERE username = 'ann'))",
     "prebuilds_cancel_job('$held')", "prebuilds_acquire_job($daemon)")
 {
