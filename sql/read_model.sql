@@ -6,12 +6,14 @@ CREATE VIEW pg_temp.out_of_step AS
 SELECT l AS has, d AS should_have
   FROM live_prebuilds l FULL JOIN live_prebuild_definitions d USING (workspace_id)
  WHERE ROW (l.*) IS DISTINCT FROM ROW (d.*);
--- All pools counted at once are as each counted by itself.
-CREATE VIEW pg_temp.pools_by_themselves AS
-SELECT p.preset_id, (p.counts).*
-  FROM (SELECT preset_id, count_prebuilds(state, created_at) AS counts FROM prebuild_states GROUP BY preset_id) p;
+-- Pools are as SQL would count them.
+CREATE VIEW pg_temp.pools_by_sql AS
+SELECT preset_id, count(*) FILTER (WHERE state = 'r')::int AS running, count(*) FILTER (WHERE state IN ('s', 'p'))::int AS starting,
+       count(*) FILTER (WHERE state = 'p')::int AS pending, count(*) FILTER (WHERE state = 'f')::int AS failed_starts,
+       min(created_at) FILTER (WHERE state = 'r') AS oldest_running, min(created_at) AS oldest
+  FROM live_prebuilds WHERE preset_id IS NOT NULL GROUP BY preset_id;
 CREATE TEMPORARY VIEW pg_temp.miscounted AS
-(TABLE pools EXCEPT TABLE pg_temp.pools_by_themselves) UNION ALL (TABLE pg_temp.pools_by_themselves EXCEPT TABLE pools);
+(TABLE pools EXCEPT TABLE pg_temp.pools_by_sql) UNION ALL (TABLE pg_temp.pools_by_sql EXCEPT TABLE pools);
 
 CREATE FUNCTION pg_temp.id(n int) RETURNS uuid LANGUAGE sql RETURN lpad(n::text, 32, '0')::uuid;
 
@@ -164,6 +166,6 @@ SELECT count(DISTINCT (transition, job_status)) > 10 AS many_states, bool_or(rea
        string_agg(DISTINCT state, '' ORDER BY state) AS counted FROM pg_temp.seen;
 
 RESET search_path;
-DROP VIEW pg_temp.out_of_step, pg_temp.miscounted, pg_temp.pools_by_themselves;
+DROP VIEW pg_temp.out_of_step, pg_temp.miscounted, pg_temp.pools_by_sql;
 DROP TABLE pg_temp.seen;
 DROP EXTENSION pg_prebuilds;

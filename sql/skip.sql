@@ -19,12 +19,6 @@ SELECT count(fixture.prebuild('start', 'running', 'draining', version => 'v0')),
        count(fixture.prebuild('delete', 'pending', 'draining', version => 'v0')), count(fixture.prebuild('stop', 'succeeded', 'in balance'));
 -- What it goes by: counts of pools. Stopped prebuilds and those on their way out count in none of them.
 SELECT t.name, p.running, p.starting, p.pending, p.failed_starts FROM prebuilds.pools p JOIN template_version_presets t ON t.id = p.preset_id ORDER BY t.name;
-CREATE TEMPORARY TABLE states (state "char", created_at timestamptz);
-SELECT (prebuilds.count_prebuilds(state, created_at)).* FROM states;
-INSERT INTO states VALUES (NULL, '2025-06-02 01:00+00'), ('f', '2025-06-02 02:00+00'), ('s', '2025-06-02 03:00+00'), ('p', '2025-06-02 04:00+00');
-SELECT (prebuilds.count_prebuilds(state, created_at)).* FROM states;
-INSERT INTO states VALUES ('r', '2025-06-02 06:00+00'), ('r', '2025-06-02 05:00+00');
-SELECT (prebuilds.count_prebuilds(state, created_at)).* FROM states;
 -- The first pass of all makes the members, and compares what triggers derive.
 SELECT created, deleted FROM prebuilds_reconcile_all(fixture.noon());
 

@@ -85,16 +85,6 @@ std::vector<std::int64_t> to_bigints(Datum array) {
   return bigints;
 }
 
-std::vector<core::Instant> to_instants(Datum array) {
-  const Elements elements =
-      deconstruct(array, TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-  std::vector<core::Instant> instants;
-  instants.reserve(elements.count);
-  for (int i = 0; i < elements.count; i++)
-    instants.push_back(to_instant(DatumGetTimestampTz(elements.values[i])));
-  return instants;
-}
-
 Datum to_array(std::span<const core::Uuid> values) {
   return construct(values.size(), UUIDOID, UUID_LEN, false, TYPALIGN_CHAR,
                    [&](std::size_t i) { return pointer_to(values[i]); });

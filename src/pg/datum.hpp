@@ -66,7 +66,6 @@ std::vector<core::Uuid> to_uuids(Datum array);
 std::vector<std::string> to_strings(Datum array);
 std::vector<int> to_ints(Datum array);
 std::vector<std::int64_t> to_bigints(Datum array);
-std::vector<core::Instant> to_instants(Datum array);
 
 Datum to_array(std::span<const core::Uuid> values);
 Datum to_array(std::span<const std::string> values);

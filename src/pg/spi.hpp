@@ -90,10 +90,6 @@ class Row {
   std::optional<core::Uuid> optional_uuid() { return next_is_null() ? std::nullopt : std::optional(uuid()); }
   std::optional<core::Instant> optional_instant() { return next_is_null() ? std::nullopt : std::optional(instant()); }
   std::optional<std::string> optional_text() { return next_is_null() ? std::nullopt : std::optional(text()); }
-  std::optional<std::vector<core::Uuid>> optional_uuids() { return next_is_null() ? std::nullopt : std::optional(uuids()); }
-  std::optional<std::vector<core::Instant>> optional_instants() {
-    return next_is_null() ? std::nullopt : std::optional(to_instants(next()));
-  }
   std::optional<Timestamp> optional_timestamp() {
     return next_is_null() ? std::nullopt : std::optional(timestamp());
   }
@@ -101,8 +97,6 @@ class Row {
     return next_is_null() ? std::nullopt : std::optional(DatumGetChar(next()));
   }
   std::optional<int> optional_integer() { return next_is_null() ? std::nullopt : std::optional(integer()); }
-
-  void skip(int columns) { column_ += columns; }
 
  private:
   bool next_is_null();  // skips the column when it is NULL

@@ -1,4 +1,4 @@
--- What the reconciler reads: the views an operator may look at are the ones it decides from. And its functions.
+-- What the reconciler reads: an operator's views show what it finds and decides from. And its functions.
 
 CREATE FUNCTION prebuilds.find_active_presets() RETURNS TABLE (id uuid, desired_instances integer)
     LANGUAGE c STABLE PARALLEL SAFE
@@ -17,45 +17,14 @@ SELECT p.*
 COMMENT ON VIEW prebuilds.active_presets IS
     'What prebuilds.find_active_presets() finds, which whoever is to read this needs EXECUTE on';
 
-CREATE VIEW prebuilds.prebuild_states AS
-SELECT l.preset_id,
-       l.workspace_id,
-       l.created_at,
-       l.state
-  FROM prebuilds.live_prebuilds AS l
- WHERE l.preset_id IS NOT NULL;
-COMMENT ON VIEW prebuilds.prebuild_states IS
-    'As what live prebuilds count: state as in prebuilds.live_prebuilds';
-
--- One aggregate instead of one with a FILTER for each number.
-CREATE TYPE prebuilds.pool_counts AS (
-    running integer, starting integer, pending integer, failed_starts integer,
-    oldest_running timestamptz, oldest timestamptz
-);
-COMMENT ON TYPE prebuilds.pool_counts IS
-    'Prebuilds of a pool by state, the pending ones among the starting ones too; when the oldest running one was created, '
-    'and the oldest of all, whatever its state; NULL = none';
-CREATE FUNCTION prebuilds.count_prebuilds_accum(counted internal, state "char", created_at timestamptz) RETURNS internal
-    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'prebuilds_count_prebuilds_accum';
-CREATE FUNCTION prebuilds.count_prebuilds_final(counted internal) RETURNS prebuilds.pool_counts
-    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'prebuilds_count_prebuilds_final';
-CREATE AGGREGATE prebuilds.count_prebuilds(state "char", created_at timestamptz) (
-    SFUNC = prebuilds.count_prebuilds_accum, STYPE = internal, SSPACE = 64,
-    FINALFUNC = prebuilds.count_prebuilds_final, PARALLEL = SAFE
-);
-COMMENT ON FUNCTION prebuilds.count_prebuilds_accum(internal, "char", timestamptz) IS
-    'A step of the aggregate prebuilds.count_prebuilds()';
-COMMENT ON FUNCTION prebuilds.count_prebuilds_final(internal) IS 'The end of the aggregate prebuilds.count_prebuilds()';
-COMMENT ON AGGREGATE prebuilds.count_prebuilds("char", timestamptz) IS
-    'Counts the prebuilds of a pool; state and created_at as in prebuilds.prebuild_states';
-
 CREATE FUNCTION prebuilds.count_pools()
     RETURNS TABLE (preset_id uuid, running integer, starting integer, pending integer, failed_starts integer,
                    oldest_running timestamptz, oldest timestamptz)
     LANGUAGE c STABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'prebuilds_count_pools';
 COMMENT ON FUNCTION prebuilds.count_pools() IS
-    'Counts all live prebuilds by preset, as prebuilds.count_prebuilds() does those of one: what a sweep decides from';
+    'Counts all live prebuilds by preset, as their state says, the pending ones among the starting ones too; when the '
+    'oldest running one was created, and the oldest of all. What a sweep decides from';
 CREATE VIEW prebuilds.pools AS
 SELECT p.preset_id, p.running, p.starting, p.pending, p.failed_starts, p.oldest_running, p.oldest
   FROM prebuilds.count_pools() AS p;
@@ -147,7 +116,7 @@ CREATE FUNCTION @extschema@.prebuilds_reconcile_preset(preset_id uuid, as_of tim
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'prebuilds_reconcile_preset';
 COMMENT ON FUNCTION @extschema@.prebuilds_reconcile_preset(uuid, timestamptz) IS
-    'One pass over one preset; returns as prebuilds_reconcile_all. Errors: P0002 (unknown preset), 22023 (NULL, as_of '
+    'One pass over one preset, and over its organization''s membership; returns as prebuilds_reconcile_all. Errors: P0002 (unknown preset), 22023 (NULL, as_of '
     'infinite), 42501';
 
 CREATE FUNCTION @extschema@.prebuilds_plan(as_of timestamptz DEFAULT NULL)

@@ -208,10 +208,10 @@ SELECT set_eq(
     $$VALUES ('job_status', 0::oid), ('queue_key', 0)$$,
     'nobody but the owner may execute anything, except for PUBLIC what generated columns call');
 
--- A body that was parsed at its definition, or compiled code, looks up no name when it runs. An aggregate has none.
+-- A body that was parsed at its definition, or compiled code, looks up no name when it runs.
 SELECT is_empty(
     $$SELECT f.signature FROM extension_functions AS f JOIN pg_language AS l ON l.oid = f.prolang
-      WHERE l.lanname <> 'c' AND f.prokind <> 'a' AND f.prosqlbody IS NULL
+      WHERE l.lanname <> 'c' AND f.prosqlbody IS NULL
         AND NOT 'search_path=pg_catalog, pg_temp' = ANY (coalesce(f.proconfig, '{}'))$$,
     'every body that looks up names pins its search_path');
 
@@ -220,14 +220,12 @@ SELECT is_empty(
       WHERE prorettype <> 'trigger'::regtype AND obj_description(oid, 'pg_proc') IS NULL$$,
     'every function but those of triggers has a comment');
 
--- The steps of an aggregate can only be called by it.
 SELECT lives_ok(
     format('SELECT %s(%s)', f.oid::regproc, array_to_string(array_fill('NULL'::text, ARRAY[f.pronargs::integer]), ', ')),
     format('%s takes NULL for every argument', f.signature))
 FROM extension_functions AS f
 JOIN pg_language AS l ON l.oid = f.prolang
-WHERE (l.lanname = 'c' OR f.prokind = 'a') AND NOT f.proisstrict AND f.pronargs > 0
-  AND f.pronamespace = 'prebuilds'::regnamespace AND 'internal'::regtype <> ALL (f.proargtypes)
+WHERE l.lanname = 'c' AND NOT f.proisstrict AND f.pronargs > 0 AND f.pronamespace = 'prebuilds'::regnamespace
 ORDER BY f.signature::text;
 
 SELECT * FROM finish();
