@@ -25,11 +25,13 @@ PGDLLEXPORT Datum prebuilds_job_status(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     const core::JobTimes times{
         .started = !PG_ARGISNULL(0), .canceled = !PG_ARGISNULL(1), .completed = !PG_ARGISNULL(2)};
-    return pg::call([&] {
-      const bool has_error = !PG_ARGISNULL(3) && VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(3)) > 0;
-      const Oid type = get_func_rettype(fcinfo->flinfo->fn_oid);
-      return ObjectIdGetDatum(pg::enum_value(type, core::job_status(times, has_error)));
-    });
+    const bool has_error = !PG_ARGISNULL(3) && VARSIZE_ANY_EXHDR(DatumGetPointer(PG_GETARG_DATUM(3))) > 0;
+    const char *label = core::job_status(times, has_error);
+    const Oid status =
+        pg::call([&] { return pg::enum_value(get_func_rettype(fcinfo->flinfo->fn_oid), label); });
+    if (!OidIsValid(status))
+      throw pg::SqlError(ERRCODE_UNDEFINED_OBJECT, std::string("there is no job status \"") + label + "\"");
+    return ObjectIdGetDatum(status);
   });
 }
 

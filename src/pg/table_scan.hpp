@@ -6,7 +6,7 @@
 
 namespace prebuilds::pg {
 
-// Under the active snapshot, in the order in which the rows are stored. There is no destructor: an error
+// Under the active snapshot, in any order. There is no destructor: an error
 // leaves everything to the transaction's abort.
 class TableScan {
  public:

@@ -27,6 +27,7 @@ class Sources {
     }
     prebuilds_.start(pool.preset, pool.look.from);
     while (const auto place = prebuilds_.next()) {
+      CHECK_FOR_INTERRUPTS();
       if (scanned.first == core::after_all) scanned.first = *place;
       pg::IndexScan &row = prebuilds_.row();
       scanned.counted.add(row.is_null(state_) ? '\0' : DatumGetChar(row.value(state_)),

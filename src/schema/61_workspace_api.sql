@@ -273,6 +273,7 @@ BEGIN
 
     IF workspace_id IS NULL THEN
         IF preset.desired_instances IS NOT NULL THEN
+            -- Not PERFORM, which would be a statement.
             event_id := prebuilds.record_event(preset_id, 'claim_missed', now);
         END IF;
         RETURN;
