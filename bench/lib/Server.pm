@@ -153,21 +153,37 @@ sub finish_pgbench
     waitpid $run->{pid}, 0;
     my $output = slurp("$run->{prefix}.out");
     die "pgbench failed:\n$output" if $? != 0 || $output =~ /aborted/;
-    my (@latencies, @ends);
+    my (%of_client, @ends);
     for my $file (glob "$run->{prefix}.[0-9]*")
     {
         for (split /\n/, slurp($file))
         {
             my @fields = split / /;
+            my $end = $fields[4] + $fields[5] / 1e6;
             # With a rate the time counts from when the transaction was due.
-            push @latencies, ($fields[2] - ($run->{rated} ? $fields[6] : 0)) / 1000;
-            push @ends, $fields[4] + $fields[5] / 1e6;
+            my $latency = ($fields[2] - ($run->{rated} ? $fields[6] : 0)) / 1000;
+            push @{ $of_client{ $fields[0] } }, { begin => $end - $latency / 1000, latency => $latency };
+            push @ends, $end;
         }
         unlink $file;
     }
+    my @latencies = map { latencies($run->{rated}, @$_) } values %of_client;
     die "pgbench logged no transaction:\n$output" unless @latencies;
     my ($rate) = $output =~ /^tps = ([0-9.]+)/m or die "pgbench said nothing:\n$output";
     return { latencies => \@latencies, tps => $rate, steady_tps => steady_rate(@ends) };
+}
+
+# The times of a client's transactions. Where the answer was there before pgbench looked, it logs no time, and the
+# beginning as the end: then it took until the next one began, unless there is a rate, or there is no next one.
+sub latencies
+{
+    my ($rated, @transactions) = @_;
+    for my $n (0 .. $#transactions - 1)
+    {
+        my ($this, $next) = @transactions[ $n, $n + 1 ];
+        $this->{latency} ||= 1000 * ($next->{begin} - $this->{begin}) unless $rated;
+    }
+    return grep { $_ > 0 } map { $_->{latency} } @transactions;
 }
 
 # Transactions per second without the first tenth of them, in which sessions plan their statements, and without the last,
