@@ -14,8 +14,8 @@
 
 #include "metrics/finished_builds.hpp"
 #include "pg/compat.hpp"
+#include "pg/index_scan.hpp"
 #include "pg/owner.hpp"
-#include "pg/relation.hpp"
 #include "pg/spi.hpp"
 #include "pg/trigger.hpp"
 
@@ -34,8 +34,7 @@ Job look_up(const core::Uuid &id) {
     Relation index = index_open(pg::relation_oid("provisioner_jobs_pkey"), AccessShareLock);
     TupleTableSlot *row = table_slot_create(jobs, nullptr);
     IndexScanDesc scan = pg::index_beginscan_compat(jobs, index, SnapshotSelf, 1);
-    ScanKeyData equal;
-    ScanKeyInit(&equal, 1, BTEqualStrategyNumber, F_UUID_EQ, PointerGetDatum(id.bytes.data()));
+    ScanKeyData equal = pg::uuid_key(1, id);
     index_rescan(scan, &equal, 1, nullptr, 0);
     bool null = false;
     bool found = index_getnext_slot(scan, ForwardScanDirection, row);

@@ -20,8 +20,8 @@ Datum parameters_of(const std::optional<core::Uuid> &build) {
   JsonbParseState *state = nullptr;
   pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
   if (build) {
-    pg::IndexScan parameters(pg::relation_oid("workspace_build_parameters"),
-                             "workspace_build_parameters_workspace_build_id_name_key", 1);
+    pg::IndexScan parameters("workspace_build_parameters",
+                             "workspace_build_parameters_workspace_build_id_name_key");
     const AttrNumber name = parameters.column("name"), value = parameters.column("value");
     parameters.start(*build);
     while (parameters.next()) {
@@ -87,12 +87,11 @@ struct Daemon {
 // f(queue_key) for each queue that a daemon may take jobs of. Only inside of call().
 template <class F>
 void each_queue(const Daemon &daemon, F f) {
-  pg::IndexScan queues(pg::relation_oid("job_queues"), "job_queues_organization_id_idx", 3);
+  pg::IndexScan queues("job_queues", "job_queues_organization_id_idx", 3);
   ScanKeyData keys[3];
   ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_UUID_EQ, daemon.organization_id);
-  ScanKeyEntryInitialize(
-      &keys[1], 0, 2, BTEqualStrategyNumber, TEXTOID, DEFAULT_COLLATION_OID, F_TEXTEQ,
-      DirectFunctionCall2(jsonb_object_field_text, daemon.tags, PointerGetDatum(cstring_to_text("owner"))));
+  keys[1] = pg::text_key(2, DirectFunctionCall2(jsonb_object_field_text, daemon.tags,
+                                                PointerGetDatum(cstring_to_text("owner"))));
   ScanKeyInit(&keys[2], 3, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(daemon.untagged));
   const AttrNumber provisioner = queues.column("provisioner"), tags = queues.column("tags"),
                    queue_key = queues.column("queue_key");

@@ -21,10 +21,6 @@ struct Told {
   Series series;
 };
 
-pg::IndexScan open(const char *table, const char *index, int key_count = 1) {
-  return {pg::relation_oid(table), index, key_count};
-}
-
 core::Uuid uuid(pg::IndexScan &row, const char *column) { return pg::to_uuid(row.value(row.column(column))); }
 
 bool says_claim(Datum input) {
@@ -41,13 +37,13 @@ bool says_claim(Datum input) {
 // the first that is looked at.
 bool started_before(const core::Uuid &workspace, int build_number) {
   return pg::call([&] {
-    pg::IndexScan builds = open("workspace_builds", "workspace_builds_workspace_id_build_number_key", 2);
-    pg::IndexScan jobs = open("provisioner_jobs", "provisioner_jobs_pkey");
+    pg::IndexScan builds{"workspace_builds", "workspace_builds_workspace_id_build_number_key", 2};
+    pg::IndexScan jobs{"provisioner_jobs", "provisioner_jobs_pkey"};
     const AttrNumber transition = builds.column("transition"), status = jobs.column("job_status");
     const Oid start = pg::enum_value(builds.type(transition), "start");
     const Oid succeeded = pg::enum_value(jobs.type(status), "succeeded");
     ScanKeyData earlier[2];
-    ScanKeyInit(&earlier[0], 1, BTEqualStrategyNumber, F_UUID_EQ, PointerGetDatum(workspace.bytes.data()));
+    earlier[0] = pg::uuid_key(1, workspace);
     ScanKeyInit(&earlier[1], 2, BTLessStrategyNumber, F_INT4LT, Int32GetDatum(build_number));
     builds.start(earlier);
     bool found = false;
@@ -65,8 +61,8 @@ bool started_before(const core::Uuid &workspace, int build_number) {
 
 void find_series(std::span<Told> builds) {
   pg::call([&] {
-    pg::IndexScan versions = open("template_versions", "template_versions_pkey");
-    pg::IndexScan presets = open("template_version_presets", "template_version_presets_pkey");
+    pg::IndexScan versions{"template_versions", "template_versions_pkey"};
+    pg::IndexScan presets{"template_version_presets", "template_version_presets_pkey"};
     for (Told &told : builds) {
       CHECK_FOR_INTERRUPTS();
       versions.start(told.build->template_version_id);
@@ -142,7 +138,7 @@ std::vector<StoredBuild> builds_of(std::span<const core::FinishedJob> jobs) {
   pg::call([&] {
     CommandCounterIncrement();  // the statement may have written builds as well
     PushActiveSnapshot(GetLatestSnapshot());
-    pg::IndexScan builds = open("workspace_builds", "workspace_builds_job_id_key");
+    pg::IndexScan builds{"workspace_builds", "workspace_builds_job_id_key"};
     const AttrNumber transition = builds.column("transition"),
                      preset = builds.column("template_version_preset_id");
     const Oid start = pg::enum_value(builds.type(transition), "start");

@@ -9,14 +9,28 @@ namespace prebuilds::pg {
 
 enum class RowLock { taken, others, gone };  // ours; somebody else's; there is no such row any more
 
+// Conditions of a scan on columns of its index, counted from 1. What they point to has to live as long as the
+// scan.
+inline ScanKeyData uuid_key(AttrNumber column, const core::Uuid &value) {
+  ScanKeyData key;
+  ScanKeyInit(&key, column, BTEqualStrategyNumber, F_UUID_EQ, PointerGetDatum(value.bytes.data()));
+  return key;
+}
+inline ScanKeyData text_key(AttrNumber column, Datum value) {
+  ScanKeyData key;
+  ScanKeyEntryInitialize(&key, 0, column, BTEqualStrategyNumber, TEXTOID, DEFAULT_COLLATION_OID, F_TEXTEQ,
+                         value);
+  return key;
+}
+
 // A table, opened with one of its indexes for any number of scans under the active snapshot, one after the
 // other. There is no destructor: an error leaves everything to the transaction's abort.
 class IndexScan {
  public:
-  // The index by its name, looked up once the table is locked: while REINDEX CONCURRENTLY runs, a name may
-  // mean another one a moment later.
-  IndexScan(Oid table, const char *index, int key_count, LOCKMODE lock = AccessShareLock)
-      : table_(table_open(table, lock)),
+  // Names within schema prebuilds. The index is looked up once the table is locked: while REINDEX
+  // CONCURRENTLY runs, a name may mean another one a moment later.
+  IndexScan(const char *table, const char *index, int key_count = 1, LOCKMODE lock = AccessShareLock)
+      : table_(table_open(relation_oid(table), lock)),
         index_(index_open(relation_oid(index), AccessShareLock)),
         slot_(table_slot_create(table_, nullptr)),
         scan_(begin(key_count)),
@@ -33,8 +47,7 @@ class IndexScan {
   // For an index whose first column is a uuid, the only key.
   void start(const core::Uuid &key) {
     key_ = key;  // the scan reads it as long as it goes on
-    ScanKeyData equal;
-    ScanKeyInit(&equal, 1, BTEqualStrategyNumber, F_UUID_EQ, PointerGetDatum(key_.bytes.data()));
+    ScanKeyData equal = uuid_key(1, key_);
     start(&equal);
   }
   bool next(ScanDirection direction = ForwardScanDirection) {
@@ -106,7 +119,7 @@ class IndexScan {
 // there is none. Only inside of call().
 template <class F>
 bool find_row(const char *table, const char *index, const core::Uuid &key, F f) {
-  IndexScan row(relation_oid(table), index, 1);
+  IndexScan row(table, index);
   row.start(key);
   const bool found = row.next();
   if (found) f(row);

@@ -27,11 +27,10 @@ std::optional<core::Uuid> UniqueIndex::find(std::int64_t key) const {
 }
 
 std::optional<core::Uuid> UniqueIndex::find(RegProcedure equals, Datum key) const {
-  const Oid table = relation_oid(table_);
   const FoundUuid found = call([&] {
     ScanKeyData equal;
     ScanKeyInit(&equal, 1, BTEqualStrategyNumber, equals, key);
-    IndexScan scan(table, index_, 1);
+    IndexScan scan(table_, index_);
     scan.start(&equal);
     FoundUuid result;
     if (scan.next()) {
@@ -60,14 +59,14 @@ std::optional<core::Place> ListIndex::first(std::int64_t key, int second_key, co
 }
 
 ListScan::ListScan(const ListIndex &index, int key_count, LOCKMODE lock)
-    : scan_(relation_oid(index.table_), index.index_, key_count + 1, lock),
+    : scan_(index.table_, index.index_, key_count + 1, lock),
       created_at_(scan_.column("created_at")),
       id_(scan_.column(index.id_)),
       key_count_(key_count) {}
 
 ListScan::ListScan(const ListIndex &index, const core::Uuid &key, LOCKMODE lock) : ListScan(index, 1, lock) {
   key_ = key;
-  ScanKeyInit(&keys_[0], 1, BTEqualStrategyNumber, F_UUID_EQ, PointerGetDatum(key_.bytes.data()));
+  keys_[0] = uuid_key(1, key_);
 }
 
 ListScan::ListScan(const ListIndex &index, std::int64_t key, int second_key, LOCKMODE lock)

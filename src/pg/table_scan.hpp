@@ -3,15 +3,17 @@
 #pragma once
 
 #include "pg/datum.hpp"
+#include "pg/relation.hpp"
 
 namespace prebuilds::pg {
 
-// Under the active snapshot, in any order. There is no destructor: an error
-// leaves everything to the transaction's abort.
+// Under the active snapshot, in any order. There is no destructor: an error leaves everything to the
+// transaction's abort.
 class TableScan {
  public:
-  explicit TableScan(Oid table)
-      : table_(table_open(table, AccessShareLock)),
+  // The name within schema prebuilds.
+  explicit TableScan(const char *table)
+      : table_(table_open(relation_oid(table), AccessShareLock)),
         slot_(table_slot_create(table_, nullptr)),
         scan_(table_beginscan(table_, GetActiveSnapshot(), 0, nullptr)) {}
 

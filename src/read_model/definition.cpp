@@ -6,10 +6,8 @@ namespace prebuilds::read_model {
 
 namespace {
 
-pg::IndexScan open(const char *table, const char *index) { return {pg::relation_oid(table), index, 1}; }
-
 struct Agents {
-  pg::IndexScan table = open("workspace_agents", "workspace_agents_resource_id_idx");
+  pg::IndexScan table{"workspace_agents", "workspace_agents_resource_id_idx"};
   AttrNumber deleted = table.column("deleted");
   AttrNumber parent_id = table.column("parent_id");
   AttrNumber lifecycle_state = table.column("lifecycle_state");
@@ -106,12 +104,12 @@ class Sources {
     return any;
   }
 
-  pg::IndexScan workspaces = open("workspaces", "workspaces_pkey");
+  pg::IndexScan workspaces{"workspaces", "workspaces_pkey"};
   AttrNumber owner_id = workspaces.column("owner_id");
   AttrNumber deleted = workspaces.column("deleted");
   AttrNumber workspace_created_at = workspaces.column("created_at");
 
-  pg::IndexScan builds = open("workspace_builds", "workspace_builds_workspace_id_build_number_key");
+  pg::IndexScan builds{"workspace_builds", "workspace_builds_workspace_id_build_number_key"};
   AttrNumber build_id = builds.column("id");
   AttrNumber template_version_id = builds.column("template_version_id");
   AttrNumber build_number = builds.column("build_number");
@@ -122,12 +120,12 @@ class Sources {
   AttrNumber preset_id = builds.column("template_version_preset_id");
   Oid start = pg::enum_value(builds.type(transition), "start");
 
-  pg::IndexScan jobs = open("provisioner_jobs", "provisioner_jobs_pkey");
+  pg::IndexScan jobs{"provisioner_jobs", "provisioner_jobs_pkey"};
   AttrNumber job_status = jobs.column("job_status");
   AttrNumber completed_at = jobs.column("completed_at");
   AttrNumber worker_id = jobs.column("worker_id");
 
-  pg::IndexScan resources = open("workspace_resources", "workspace_resources_job_id_idx");
+  pg::IndexScan resources{"workspace_resources", "workspace_resources_job_id_idx"};
   AttrNumber resource_id = resources.column("id");
 
   // Opened for the first resource: most jobs have none, and hence no agent, yet.

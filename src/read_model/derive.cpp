@@ -91,10 +91,9 @@ LivePrebuild read(pg::Row row) {
 // them in its latest version. By index: an executor takes longer to start than this does.
 template <class F>
 void lock_each(const std::vector<core::Uuid> &workspaces, F f) {
-  const Oid table = pg::relation_oid("live_prebuilds");
   pg::call([&] {
     PushActiveSnapshot(GetLatestSnapshot());
-    pg::IndexScan live(table, "live_prebuilds_pkey", 1, RowExclusiveLock);
+    pg::IndexScan live("live_prebuilds", "live_prebuilds_pkey", 1, RowExclusiveLock);
     for (const core::Uuid &workspace : workspaces) {
       live.start(workspace);
       if (live.next() && live.lock_for_update()) f(live);

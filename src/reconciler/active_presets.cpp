@@ -35,18 +35,17 @@ class Sources {
   }
 
  private:
-  pg::TableScan templates_{pg::relation_oid("templates")};
+  pg::TableScan templates_{"templates"};
   AttrNumber id_ = templates_.column("id");
   AttrNumber active_version_id_ = templates_.column("active_version_id");
   AttrNumber deleted_ = templates_.column("deleted");
   AttrNumber deprecated_ = templates_.column("deprecated");
 
-  pg::IndexScan versions_{pg::relation_oid("template_versions"), "template_versions_pkey", 1};
+  pg::IndexScan versions_{"template_versions", "template_versions_pkey"};
   AttrNumber template_id_ = versions_.column("template_id");
 
   // By this index only those that have prebuilds.
-  pg::IndexScan presets_{pg::relation_oid("template_version_presets"),
-                         "template_version_presets_prebuilds_idx", 1};
+  pg::IndexScan presets_{"template_version_presets", "template_version_presets_prebuilds_idx"};
   AttrNumber preset_id_ = presets_.column("id");
   DemandReader demand_{presets_};
 };

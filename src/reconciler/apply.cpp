@@ -360,19 +360,16 @@ class References {
   }
 
  private:
-  static pg::IndexScan open(const char *table, const char *index) {
-    return {pg::relation_oid(table), index, 1, RowShareLock};
-  }
   static bool lock(pg::IndexScan &table, const core::Uuid &id) {
     table.start(id);
     return table.next() && table.lock_like_select(LockWaitSkip, LockTupleKeyShare) == pg::RowLock::taken;
   }
 
-  pg::IndexScan presets = open("template_version_presets", "template_version_presets_pkey");
-  pg::IndexScan versions = open("template_versions", "template_versions_pkey");
-  pg::IndexScan templates = open("templates", "templates_pkey");
-  pg::IndexScan organizations = open("organizations", "organizations_pkey");
-  pg::IndexScan users = open("users", "users_pkey");
+  pg::IndexScan presets{"template_version_presets", "template_version_presets_pkey", 1, RowShareLock};
+  pg::IndexScan versions{"template_versions", "template_versions_pkey", 1, RowShareLock};
+  pg::IndexScan templates{"templates", "templates_pkey", 1, RowShareLock};
+  pg::IndexScan organizations{"organizations", "organizations_pkey", 1, RowShareLock};
+  pg::IndexScan users{"users", "users_pkey", 1, RowShareLock};
 };
 static_assert(std::is_trivially_destructible_v<References>);
 

@@ -1,7 +1,6 @@
 // A sweep counts all prebuilds there are, for which an executor with an aggregate takes three times as long.
 #include "reconciler/count_prebuilds.hpp"
 
-#include "pg/index_scan.hpp"
 #include "pg/result_set.hpp"
 #include "pg/table_scan.hpp"
 
@@ -9,9 +8,8 @@ namespace prebuilds::reconciler {
 
 std::unordered_map<core::Uuid, Counted, HashUuid> count_pools() {
   std::unordered_map<core::Uuid, Counted, HashUuid> pools;
-  const Oid table = pg::relation_oid("live_prebuilds");
   pg::call([&] {
-    pg::TableScan live(table);
+    pg::TableScan live("live_prebuilds");
     const AttrNumber preset_id = live.column("preset_id");
     const AttrNumber created_at = live.column("created_at");
     const AttrNumber state = live.column("state");

@@ -52,19 +52,6 @@ constinit pg::Statement insert_group_members(R"sql(
 )sql",
                                              UUIDARRAYOID);
 
-ScanKeyData uuid_key(AttrNumber column, const core::Uuid &value) {
-  ScanKeyData key;
-  ScanKeyInit(&key, column, BTEqualStrategyNumber, F_UUID_EQ, PointerGetDatum(value.bytes.data()));
-  return key;
-}
-
-ScanKeyData text_key(AttrNumber column, const char *value) {
-  ScanKeyData key;
-  ScanKeyEntryInitialize(&key, 0, column, BTEqualStrategyNumber, TEXTOID, DEFAULT_COLLATION_OID, F_TEXTEQ,
-                         CStringGetTextDatum(value));
-  return key;
-}
-
 // The three tables that a membership is in. Only inside of call().
 class Memberships {
  public:
@@ -74,8 +61,9 @@ class Memberships {
     group_members_.end();
   }
   bool complete(const core::Uuid &organization) {
-    return has_row(members_, {uuid_key(1, organization), uuid_key(2, core::system_user)}) &&
-           has_row(groups_, {uuid_key(1, organization), text_key(2, "coderprebuiltworkspaces")}) &&
+    return has_row(members_, {pg::uuid_key(1, organization), pg::uuid_key(2, core::system_user)}) &&
+           has_row(groups_, {pg::uuid_key(1, organization),
+                             pg::text_key(2, CStringGetTextDatum("coderprebuiltworkspaces"))}) &&
            in_group(groups_.uuid("id"));
   }
 
@@ -85,12 +73,12 @@ class Memberships {
     return table.next();
   }
   bool in_group(const core::Uuid &group) {
-    return has_row(group_members_, {uuid_key(1, core::system_user), uuid_key(2, group)});
+    return has_row(group_members_, {pg::uuid_key(1, core::system_user), pg::uuid_key(2, group)});
   }
 
-  pg::IndexScan members_{pg::relation_oid("organization_members"), "organization_members_pkey", 2};
-  pg::IndexScan groups_{pg::relation_oid("groups"), "groups_organization_id_name_key", 2};
-  pg::IndexScan group_members_{pg::relation_oid("group_members"), "group_members_user_id_group_id_key", 2};
+  pg::IndexScan members_{"organization_members", "organization_members_pkey", 2};
+  pg::IndexScan groups_{"groups", "groups_organization_id_name_key", 2};
+  pg::IndexScan group_members_{"group_members", "group_members_user_id_group_id_key", 2};
 };
 static_assert(std::is_trivially_destructible_v<Memberships>);
 

@@ -7,8 +7,6 @@ namespace prebuilds::reconciler {
 
 namespace {
 
-pg::IndexScan open(const char *table, const char *index) { return {pg::relation_oid(table), index, 1}; }
-
 // The four tables, and the columns that matter. Only inside of call().
 class Sources {
  public:
@@ -54,15 +52,15 @@ class Sources {
            !DatumGetBool(templates_.value(deleted_)) && is_empty(templates_.value(deprecated_));
   }
 
-  pg::IndexScan presets_ = open("template_version_presets", "template_version_presets_pkey");
+  pg::IndexScan presets_{"template_version_presets", "template_version_presets_pkey"};
   AttrNumber version_id_ = presets_.column("template_version_id");
   AttrNumber desired_instances_ = presets_.column("desired_instances");
   DemandReader demand_{presets_};
 
-  pg::IndexScan versions_ = open("template_versions", "template_versions_pkey");
+  pg::IndexScan versions_{"template_versions", "template_versions_pkey"};
   AttrNumber template_id_ = versions_.column("template_id");
 
-  pg::IndexScan templates_ = open("templates", "templates_pkey");
+  pg::IndexScan templates_{"templates", "templates_pkey"};
   AttrNumber organization_id_ = templates_.column("organization_id");
   AttrNumber active_version_id_ = templates_.column("active_version_id");
   AttrNumber deleted_ = templates_.column("deleted");

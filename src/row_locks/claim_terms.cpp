@@ -32,11 +32,9 @@ bool is_deprecated(pg::IndexScan &row) {
 
 // Case does not matter.
 bool owner_has_workspace(const core::Uuid &owner, Datum name) {
-  pg::IndexScan workspaces(pg::relation_oid("workspaces"), "workspaces_owner_name_key", 2);
-  ScanKeyData keys[2];
-  ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_UUID_EQ, PointerGetDatum(owner.bytes.data()));
-  ScanKeyEntryInitialize(&keys[1], 0, 2, BTEqualStrategyNumber, TEXTOID, DEFAULT_COLLATION_OID, F_TEXTEQ,
-                         DirectFunctionCall1Coll(lower, DEFAULT_COLLATION_OID, name));
+  pg::IndexScan workspaces("workspaces", "workspaces_owner_name_key", 2);
+  ScanKeyData keys[2] = {pg::uuid_key(1, owner),
+                         pg::text_key(2, DirectFunctionCall1Coll(lower, DEFAULT_COLLATION_OID, name))};
   workspaces.start(keys);
   const bool found = workspaces.next();
   workspaces.end();

@@ -46,7 +46,7 @@ bool is_pending(pg::IndexScan &job) {
 // False: somebody holds the row of the read model, or has just removed it, and is about to change the
 // prebuild.
 bool lock_live_prebuild(const core::Uuid &workspace) {
-  pg::IndexScan live(pg::relation_oid("live_prebuilds"), "live_prebuilds_pkey", 1, RowShareLock);
+  pg::IndexScan live("live_prebuilds", "live_prebuilds_pkey", 1, RowShareLock);
   live.start(workspace);
   const bool free = !live.next() || live.lock_like_select(LockWaitSkip) == pg::RowLock::taken;
   live.end();

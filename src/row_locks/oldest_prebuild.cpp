@@ -51,7 +51,7 @@ Picked pick(const Wanted &wanted, const core::Place &from) {
     Picked picked;
     row_locks::push_statement_snapshot();
     pg::ListScan pool(marks::claimable_prebuilds, wanted.preset, RowShareLock);
-    pg::IndexScan workspaces(pg::relation_oid("workspaces"), "workspaces_pkey", 1, RowShareLock);
+    pg::IndexScan workspaces("workspaces", "workspaces_pkey", 1, RowShareLock);
     const Claimable is_claimable(pool.row());
 
     pool.start(from);

@@ -12,7 +12,7 @@ namespace {
 template <class F>
 bool lock_row(const char *table, const char *key, const core::Uuid &id, F f) {
   row_locks::push_statement_snapshot();
-  pg::IndexScan row(pg::relation_oid(table), key, 1, RowShareLock);
+  pg::IndexScan row(table, key, 1, RowShareLock);
   row.start(id);
   const bool locked = row.next() && row.lock_like_select(LockWaitBlock) == pg::RowLock::taken;
   if (locked) f(row);
