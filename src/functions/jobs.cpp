@@ -25,7 +25,7 @@ PGDLLEXPORT Datum prebuilds_job_status(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     const core::JobTimes times{
         .started = !PG_ARGISNULL(0), .canceled = !PG_ARGISNULL(1), .completed = !PG_ARGISNULL(2)};
-    const bool has_error = !PG_ARGISNULL(3) && VARSIZE_ANY_EXHDR(DatumGetPointer(PG_GETARG_DATUM(3))) > 0;
+    const bool has_error = !PG_ARGISNULL(3) && !pg::is_empty(PG_GETARG_DATUM(3));
     const char *label = core::job_status(times, has_error);
     const Oid status =
         pg::call([&] { return pg::enum_value(get_func_rettype(fcinfo->flinfo->fn_oid), label); });

@@ -9,7 +9,8 @@ namespace prebuilds::pg {
 
 inline constexpr std::int64_t postgres_epoch_us = 946'684'800'000'000;  // 2000-01-01 in Unix microseconds
 
-// PostgreSQL's infinities are core's first and last instant; what lies beyond the other side's range is cut off.
+// PostgreSQL's infinities are core's first and last instant; what lies beyond the other side's range is cut
+// off.
 inline core::Instant to_instant(TimestampTz t) {
   if (TIMESTAMP_IS_NOBEGIN(t)) return core::Instant::min();
   return core::later(core::Instant{core::Duration{t}}, core::Duration{postgres_epoch_us});
@@ -53,7 +54,8 @@ inline Datum to_datum_of_seconds(core::Duration duration) {
   return call([&] { return NumericGetDatum(int64_div_fast_to_numeric(duration.count(), micro)); });
 }
 inline Datum to_datum(std::string_view text) {
-  return PointerGetDatum(call([&] { return cstring_to_text_with_len(text.data(), static_cast<int>(text.size())); }));
+  return PointerGetDatum(
+      call([&] { return cstring_to_text_with_len(text.data(), static_cast<int>(text.size())); }));
 }
 
 // Detoasts.
@@ -61,6 +63,9 @@ inline std::string to_string(Datum text_datum) {
   text *detoasted = call([&] { return DatumGetTextPP(text_datum); });
   return {VARDATA_ANY(detoasted), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(detoasted))};
 }
+
+// Without detoasting.
+inline bool is_empty(Datum text_datum) { return VARSIZE_ANY_EXHDR(DatumGetPointer(text_datum)) == 0; }
 
 std::vector<core::Uuid> to_uuids(Datum array);
 std::vector<std::string> to_strings(Datum array);

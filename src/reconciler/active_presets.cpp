@@ -4,6 +4,7 @@
 
 #include "pg/result_set.hpp"
 #include "pg/table_scan.hpp"
+#include "reconciler/active_version.hpp"
 #include "reconciler/demand.hpp"
 
 namespace prebuilds::reconciler {
@@ -16,16 +17,14 @@ class Sources {
   void read(std::vector<ActivePreset> &found) {
     while (templates_.next()) {
       CHECK_FOR_INTERRUPTS();
-      if (templates_.is_null(active_version_id_) || DatumGetBool(templates_.value(deleted_)) ||
-          !is_empty(templates_.value(deprecated_)))
-        continue;
-      const core::Uuid version = pg::to_uuid(templates_.value(active_version_id_));
-      versions_.start(version);
+      const auto version = active_version_.read(templates_);
+      if (!version) continue;
+      versions_.start(*version);
       // It may be of another template, or gone: nothing holds active_version_id to what there is.
       if (!versions_.next() ||
           pg::to_uuid(versions_.value(template_id_)) != pg::to_uuid(templates_.value(id_)))
         continue;
-      presets_.start(version);
+      presets_.start(*version);
       while (presets_.next())
         found.push_back({pg::to_uuid(presets_.value(preset_id_)), demand_.read(presets_)});
     }
@@ -37,9 +36,7 @@ class Sources {
  private:
   pg::TableScan templates_{"templates"};
   AttrNumber id_ = templates_.column("id");
-  AttrNumber active_version_id_ = templates_.column("active_version_id");
-  AttrNumber deleted_ = templates_.column("deleted");
-  AttrNumber deprecated_ = templates_.column("deprecated");
+  ActiveVersionReader active_version_{templates_};
 
   pg::IndexScan versions_{"template_versions", "template_versions_pkey"};
   AttrNumber template_id_ = versions_.column("template_id");

@@ -6,8 +6,6 @@
 
 namespace prebuilds::reconciler {
 
-inline bool is_empty(Datum text) { return VARSIZE_ANY_EXHDR(DatumGetPointer(text)) == 0; }
-
 // Of rows of template_version_presets that have prebuilds.
 class DemandReader {
  public:
@@ -23,7 +21,7 @@ class DemandReader {
   core::Demand read(pg::IndexScan &preset) const {
     core::Demand demand;
     demand.desired_instances = DatumGetInt32(preset.value(desired_instances_));
-    demand.scheduled = !is_empty(preset.value(scheduling_timezone_));
+    demand.scheduled = !pg::is_empty(preset.value(scheduling_timezone_));
     const Oid status = DatumGetObjectId(preset.value(prebuild_status_));
     demand.prebuild_status = status == healthy_        ? core::PrebuildStatus::healthy
                              : status == hard_limited_ ? core::PrebuildStatus::hard_limited

@@ -1,6 +1,7 @@
 #include "reconciler/pool_scan.hpp"
 
 #include "marks/lists.hpp"
+#include "reconciler/active_version.hpp"
 #include "reconciler/demand.hpp"
 
 namespace prebuilds::reconciler {
@@ -46,11 +47,7 @@ class Sources {
   }
 
   // As active_presets() finds them from the templates.
-  bool is_active() {
-    return !templates_.is_null(active_version_id_) &&
-           pg::to_uuid(templates_.value(active_version_id_)) == pg::to_uuid(presets_.value(version_id_)) &&
-           !DatumGetBool(templates_.value(deleted_)) && is_empty(templates_.value(deprecated_));
-  }
+  bool is_active() { return active_version_.read(templates_) == pg::to_uuid(presets_.value(version_id_)); }
 
   pg::IndexScan presets_{"template_version_presets", "template_version_presets_pkey"};
   AttrNumber version_id_ = presets_.column("template_version_id");
@@ -62,9 +59,7 @@ class Sources {
 
   pg::IndexScan templates_{"templates", "templates_pkey"};
   AttrNumber organization_id_ = templates_.column("organization_id");
-  AttrNumber active_version_id_ = templates_.column("active_version_id");
-  AttrNumber deleted_ = templates_.column("deleted");
-  AttrNumber deprecated_ = templates_.column("deprecated");
+  ActiveVersionReader active_version_{templates_};
 
   pg::ListScan prebuilds_{marks::live_prebuilds};
   AttrNumber created_at_ = prebuilds_.row().column("created_at");

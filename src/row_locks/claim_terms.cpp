@@ -26,10 +26,6 @@ enum Column {
 
 using Terms = row_locks::Composite<columns>;
 
-bool is_deprecated(pg::IndexScan &row) {
-  return VARSIZE_ANY_EXHDR(DatumGetTextPP(row.value("deprecated"))) > 0;
-}
-
 // Case does not matter.
 bool owner_has_workspace(const core::Uuid &owner, Datum name) {
   pg::IndexScan workspaces("workspaces", "workspaces_owner_name_key", 2);
@@ -67,7 +63,8 @@ Terms find_terms(const core::Uuid &preset, const core::Uuid &owner, Datum name,
               terms.take(default_ttl, row, "default_ttl");
               const bool has_active = !row.is_null(row.column("active_version_id"));
               terms.set(active, BoolGetDatum(has_active && row.uuid("active_version_id") == version &&
-                                             !DatumGetBool(row.value("deleted")) && !is_deprecated(row)));
+                                             !DatumGetBool(row.value("deleted")) &&
+                                             pg::is_empty(row.value("deprecated"))));
             });
     if (found) {
       // An earlier build may have been reopened: the latest one, which the read model shows, is not all that
