@@ -16,12 +16,6 @@ namespace prebuilds::reconciler {
 
 namespace {
 
-constinit pg::Statement select_presets_to_show(R"sql(
-  SELECT a.id FROM prebuilds.active_presets a
-  UNION
-  SELECT l.preset_id FROM prebuilds.pools l
-)sql");
-
 constinit pg::Statement select_presets(R"sql(
   SELECT p.id, o.id, t.id, v.id, p.name, o.name, t.name, v.name, p.created_at,
          CASE WHEN t.deleted THEN 3
@@ -420,7 +414,9 @@ Need pools_in_need(const std::optional<std::vector<Pool>> &pools, core::Instant 
 
 std::vector<Pool> pools_to_show() {
   std::vector<Pool> pools;
-  select_presets_to_show.read().each([&](pg::Row &row) { pools.push_back({row.uuid(), {}, {}}); });
+  count_all([&](const Pool &pool, const std::optional<core::Demand> &, const core::PoolCounts &) {
+    pools.push_back(pool);
+  });
   return pools;
 }
 

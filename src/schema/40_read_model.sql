@@ -1,6 +1,6 @@
 -- The read model: one row per live prebuild with what the pass, the claim and the status need to know of it, so
--- that none of them reads a table that grows with history. Columns stand in the order of their
--- use, as a sweep reads the first few of every row, and without padding between them.
+-- that none of them reads a table that grows with history. Columns stand in the order of their use, as a sweep reads
+-- the first few of every row, and without padding between them.
 
 CREATE TABLE prebuilds.live_prebuilds (
     workspace_id        uuid        PRIMARY KEY REFERENCES prebuilds.workspaces ON DELETE CASCADE,

@@ -116,8 +116,8 @@ CREATE FUNCTION @extschema@.prebuilds_reconcile_preset(preset_id uuid, as_of tim
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'prebuilds_reconcile_preset';
 COMMENT ON FUNCTION @extschema@.prebuilds_reconcile_preset(uuid, timestamptz) IS
-    'One pass over one preset, and over its organization''s membership; returns as prebuilds_reconcile_all. Errors: P0002 (unknown preset), 22023 (NULL, as_of '
-    'infinite), 42501';
+    'One pass over one preset, and over its organization''s membership; returns as prebuilds_reconcile_all. Errors: '
+    'P0002 (unknown preset), 22023 (NULL, as_of infinite), 42501';
 
 CREATE FUNCTION @extschema@.prebuilds_plan(as_of timestamptz DEFAULT NULL)
     RETURNS TABLE (organization_name text, template_name text, template_version_name text, preset_name text,
