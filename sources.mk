@@ -10,6 +10,6 @@ CHECKS_SRCS = src/checks/parameters.cpp src/checks/open_builds.cpp src/checks/sc
 MARKS_SRCS = src/marks/entries.cpp src/marks/marks.cpp
 METRICS_SRCS = src/metrics/finished_builds.cpp src/metrics/prebuild_events.cpp
 ROW_LOCKS_SRCS = src/row_locks/claim_terms.cpp src/row_locks/oldest_job.cpp src/row_locks/oldest_prebuild.cpp src/row_locks/workspace.cpp
-READ_MODEL_SRCS = src/read_model/definition.cpp src/read_model/derive.cpp src/read_model/job_queues.cpp src/read_model/triggers.cpp src/read_model/verify.cpp
+READ_MODEL_SRCS = src/read_model/announcements.cpp src/read_model/definition.cpp src/read_model/derive.cpp src/read_model/job_queues.cpp src/read_model/triggers.cpp src/read_model/verify.cpp
 RECONCILER_SRCS = src/reconciler/active_presets.cpp src/reconciler/apply.cpp src/reconciler/count_prebuilds.cpp src/reconciler/functions.cpp src/reconciler/membership.cpp src/reconciler/names.cpp src/reconciler/pass.cpp src/reconciler/pass_lock.cpp src/reconciler/pool_scan.cpp src/reconciler/record.cpp src/reconciler/snapshot.cpp
 WORKER_SRCS = src/worker/extension.cpp src/worker/functions.cpp src/worker/hooks.cpp src/worker/launcher.cpp src/worker/locks.cpp src/worker/pass_counts.cpp src/worker/session.cpp src/worker/shmem.cpp src/worker/triggers.cpp src/worker/wakeup.cpp src/worker/worker.cpp src/worker/writers.cpp

@@ -16,6 +16,11 @@ inline ScanKeyData uuid_key(AttrNumber column, const core::Uuid &value) {
   ScanKeyInit(&key, column, BTEqualStrategyNumber, F_UUID_EQ, PointerGetDatum(value.bytes.data()));
   return key;
 }
+inline ScanKeyData bigint_key(AttrNumber column, std::int64_t value) {
+  ScanKeyData key;
+  ScanKeyInit(&key, column, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(value));
+  return key;
+}
 inline ScanKeyData text_key(AttrNumber column, Datum value) {
   ScanKeyData key;
   ScanKeyEntryInitialize(&key, 0, column, BTEqualStrategyNumber, TEXTOID, DEFAULT_COLLATION_OID, F_TEXTEQ,

@@ -71,7 +71,7 @@ ListScan::ListScan(const ListIndex &index, const core::Uuid &key, LOCKMODE lock)
 
 ListScan::ListScan(const ListIndex &index, std::int64_t key, int second_key, LOCKMODE lock)
     : ListScan(index, 2, lock) {
-  ScanKeyInit(&keys_[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(key));
+  keys_[0] = bigint_key(1, key);
   ScanKeyInit(&keys_[1], 2, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(second_key));
 }
 

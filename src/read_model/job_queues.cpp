@@ -6,7 +6,7 @@
 // deadlock. No unique index can tell that such a queue is there already without waiting to see whether it
 // stays. So each transaction that sees none adds a row of its own, readers do not mind several, and
 // housekeeping merges them.
-#include <unordered_map>
+#include <map>
 #include <vector>
 
 #include "marks/marks.hpp"
@@ -15,6 +15,7 @@
 #include "pg/settings.hpp"
 #include "pg/spi.hpp"
 #include "pg/trigger.hpp"
+#include "read_model/announcements.hpp"
 #include "read_model/read_model.hpp"
 #include "worker/wakeup.hpp"
 
@@ -25,7 +26,7 @@ namespace {
 constexpr pg::UniqueIndex known_queues("job_queues", "job_queues_pkey", "organization_id");
 
 // A job for each queue_key: more of the same have nothing to add.
-using Jobs = std::unordered_map<std::int64_t, core::Uuid>;
+using Jobs = std::map<std::int64_t, core::Uuid>;
 
 // What the row triggers of the running statement noted. A newer job takes the place of an older one: a
 // statement that fails leaves its jobs to the next, where they do not exist.
@@ -62,24 +63,24 @@ constinit pg::Statement add_queues(R"sql(
 )sql",
                                    UUIDARRAYOID);
 
-constinit pg::Statement announce(R"sql(
-  SELECT prebuilds.announce_queues($1)
-)sql",
-                                 INT8ARRAYOID);
-
-// Adds the queues of the noted jobs, with the rights of the table's owner, and has the jobs announced.
-void post(Relation table) {
-  if (noted().of_unknown_queues.empty() && noted().pending.empty()) return;
-  const Notes notes = std::exchange(noted(), {});
-  // A NOTIFY makes all commits of the cluster queue up, so it is the worker's where there is one.
-  const bool announced = notes.pending.empty() || worker::note_jobs_posted(queue_keys(notes.pending));
-  if (notes.of_unknown_queues.empty() && announced) return;
+// With the rights of the table's owner.
+void add(const Jobs &jobs, Relation table) {
   const pg::OwnerScope owner(table);
   const pg::StatementSettings settings;
   const pg::SpiSession session;
   // On the latest snapshot: in REPEATABLE READ the row trigger missed a queue that has been added since.
-  if (!notes.of_unknown_queues.empty()) add_queues.run({ids(notes.of_unknown_queues)});
-  if (!announced) announce.run({queue_keys(notes.pending)});
+  add_queues.run({ids(jobs)});
+}
+
+// Adds the queues of the noted jobs, and has the jobs announced.
+void post(Relation table) {
+  if (noted().of_unknown_queues.empty() && noted().pending.empty()) return;
+  const Notes notes = std::exchange(noted(), {});
+  if (!notes.of_unknown_queues.empty()) add(notes.of_unknown_queues, table);
+  if (notes.pending.empty()) return;
+  // A NOTIFY makes all commits of the cluster queue up, so it is the worker's where there is one.
+  const std::vector<std::int64_t> queues = queue_keys(notes.pending);
+  if (!worker::note_jobs_posted(queues)) read_model::announce(queues);
 }
 
 }  // namespace

@@ -304,11 +304,7 @@ Applied cancel_pending(std::span<const Work> works, core::Instant now) {
   });
   std::vector<core::Uuid> gone;
   for (std::size_t i = 0; i < deletes.jobs.size(); i++) {
-    if (completed.contains(deletes.jobs[i])) {
-      gone.push_back(deletes.workspaces[i]);
-    } else {
-      applied.pending_jobs.push_back(deletes.jobs[i]);
-    }
+    if (completed.contains(deletes.jobs[i])) gone.push_back(deletes.workspaces[i]);
   }
   if (!gone.empty()) {
     delete_agents.run({gone, now});
@@ -333,7 +329,6 @@ Applied delete_running(std::span<const Work> works, core::Instant now) {
   applied.deleted = static_cast<int>(deletes.workspaces.size());
   applied.conflicts = static_cast<int>(decided.size()) - applied.deleted;
   if (applied.deleted > 0) deletes.write(now, /* keep_state = */ true);
-  applied.pending_jobs = std::move(deletes.jobs);
   return applied;
 }
 
@@ -421,7 +416,6 @@ Applied create(std::span<const Work> works, core::Instant now) {
   insert_create_jobs.run({jobs, builds, templates, versions, now});
   insert_create_builds.run({builds, workspaces, versions, jobs, presets, now});
   insert_create_parameters.run({builds, versions, presets, now});
-  applied.pending_jobs = std::move(jobs);
   return applied;
 }
 
@@ -449,7 +443,6 @@ void add(Applied &sum, Applied &&part) {
   sum.conflicts += part.conflicts;
   sum.created_by_preset.merge(part.created_by_preset);
   sum.failures.insert(sum.failures.end(), part.failures.begin(), part.failures.end());
-  sum.pending_jobs.insert(sum.pending_jobs.end(), part.pending_jobs.begin(), part.pending_jobs.end());
 }
 
 // All presets in one subtransaction; if that fails, again in halves, until what fails stands alone. A lock

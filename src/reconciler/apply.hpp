@@ -25,7 +25,6 @@ struct Applied {
   int conflicts = 0;
   std::map<core::Uuid, int> created_by_preset;
   std::vector<PresetFailure> failures;
-  std::vector<core::Uuid> pending_jobs;  // to be announced
 };
 
 // Cancels, then deletes, then creates, each for all presets together.

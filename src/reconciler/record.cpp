@@ -94,11 +94,6 @@ constinit pg::Statement merge_parts(R"sql(
 )sql",
                                     UUIDOID, UUIDARRAYOID);
 
-constinit pg::Statement announce_jobs(R"sql(
-  SELECT prebuilds.announce_jobs($1)
-)sql",
-                                      UUIDARRAYOID);
-
 void store_statuses(std::span<const core::PresetPlan> plans, core::Instant now) {
   std::vector<core::Uuid> presets;
   std::vector<std::string> statuses;
@@ -158,7 +153,6 @@ std::optional<core::Uuid> record(std::span<const core::PresetPlan> plans, const 
   std::optional<core::Uuid> pass;
   if (stats.did_something() || !parts.empty()) pass = store_pass(plans, applied, stats, now);
   if (!parts.empty()) merge_parts.run({*pass, parts});
-  if (!applied.pending_jobs.empty()) announce_jobs.run({applied.pending_jobs});
   return pass;
 }
 

@@ -1,4 +1,4 @@
-// What a pass leaves behind: statuses, evidence, notifications, announcements.
+// What a pass leaves behind: statuses, evidence, notifications.
 #pragma once
 
 #include "reconciler/apply.hpp"

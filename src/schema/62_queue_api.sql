@@ -1,55 +1,6 @@
 -- The API of provisioners: daemons, the queue, results, agents; and the reaper.
 
--- Announcements ----------------------------------------------------------------------------------------------------
-
-CREATE FUNCTION prebuilds.announce_queues(queue_keys bigint[]) RETURNS void
-    LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    queue record;
-    payload text;
-BEGIN
-    IF queue_keys IS NULL THEN
-        queue_keys := ARRAY(
-            SELECT q.queue_key FROM prebuilds.job_queues AS q
-            WHERE EXISTS (SELECT FROM prebuilds.provisioner_jobs AS j
-                          WHERE j.queue_key = q.queue_key
-                            AND j.started_at IS NULL AND j.completed_at IS NULL AND j.canceled_at IS NULL));
-    END IF;
-    -- Tags that differ only in form are the same announcement.
-    FOR queue IN
-        SELECT DISTINCT q.organization_id, q.provisioner, q.tags
-        FROM prebuilds.job_queues AS q
-        WHERE q.queue_key = ANY (queue_keys)
-        ORDER BY 1, 2, 3
-    LOOP
-        payload := jsonb_build_object('organization_id', queue.organization_id, 'type', queue.provisioner,
-                                      'tags', queue.tags)::text;
-        -- PostgreSQL refuses 8,000 bytes.
-        IF octet_length(payload) > 7000 THEN
-            payload := jsonb_build_object('organization_id', queue.organization_id, 'type', queue.provisioner)::text;
-        END IF;
-        PERFORM pg_notify('provisioner_job_posted', payload);
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION prebuilds.announce_queues(bigint[]) IS
-    'Tells provisioners of pending jobs in these queues (NULL = in any): NOTIFY provisioner_job_posted, once per '
-    'organization, provisioner and tags, payload {"organization_id", "type", "tags"}; above 7,000 bytes without the tags';
-
-CREATE FUNCTION prebuilds.announce_jobs(job_ids uuid[]) RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM prebuilds.announce_queues(array_agg(DISTINCT j.queue_key))
-    FROM prebuilds.provisioner_jobs AS j
-    WHERE j.id = ANY (job_ids) AND j.job_status = 'pending'
-    HAVING count(*) > 0;
-END
-$$;
-COMMENT ON FUNCTION prebuilds.announce_jobs(uuid[]) IS 'Tells provisioners of those of these jobs that are pending';
+-- Queues -------------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION prebuilds.rebuild_job_queues() RETURNS integer
     LANGUAGE plpgsql VOLATILE

@@ -83,7 +83,6 @@ void note_everything() {
 }
 
 bool note_jobs_posted(std::span<const std::int64_t> queue_keys) {
-  if (ignoring) return true;
   if (!prepare_to_note() || !worker_serves_this_database()) return false;
   for (const std::int64_t key : queue_keys) notes.wake.job_queues.add(key);
   return true;

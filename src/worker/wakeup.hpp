@@ -25,8 +25,7 @@ void note_extension_changed();
 // Databases came or went.
 void note_databases_changed();
 
-// While it lives nothing is noted: for a pass, which announces its own jobs and after which no other one is
-// needed.
+// While it lives nothing is noted: for a pass, after which no other one is needed.
 class Unnoted {
  public:
   Unnoted();

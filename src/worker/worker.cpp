@@ -6,6 +6,7 @@
 #include "pg/gucs.hpp"
 #include "pg/spi.hpp"
 #include "pg/transaction.hpp"
+#include "read_model/announcements.hpp"
 #include "reconciler/pass.hpp"
 #include "worker/extension.hpp"
 #include "worker/locks.hpp"
@@ -37,7 +38,6 @@ constexpr Clock::duration organization_retry = 1s;
 // When time alone was expected to change something and did not.
 constexpr core::Duration idle_due_retry = 1s;
 
-constinit pg::Statement announce_queues("SELECT prebuilds.announce_queues($1)", INT8ARRAYOID);
 constinit pg::Statement reap_jobs("SELECT count(*) FROM prebuilds.reap_jobs(pg_catalog.clock_timestamp())");
 // In batches so small that a pass that is due hardly waits: 500 rows of a kind take some 5 ms, of all kinds 20 ms.
 constinit pg::Statement keep_history(R"sql(
@@ -357,8 +357,12 @@ void Worker::report(std::string &known, const char *what, const pg::SqlError &er
 }
 
 void Worker::announce(std::span<const std::int64_t> queues, bool all) {
-  const pg::SpiSession spi;
-  announce_queues.run({all ? pg::Param(std::nullopt) : pg::Param(std::vector(queues.begin(), queues.end()))});
+  if (all) {
+    const pg::SpiSession spi;
+    read_model::announce_all();
+  } else {
+    read_model::announce(queues);
+  }
 }
 
 // One batch. While there are more, passes that are due come in between.
