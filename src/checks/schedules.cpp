@@ -2,6 +2,7 @@
 // that no two of one preset share a minute.
 #include "checks/timezone.hpp"
 #include "core/schedule.hpp"
+#include "pg/jsonb.hpp"
 #include "pg/spi.hpp"
 #include "pg/trigger.hpp"
 
@@ -61,25 +62,23 @@ std::vector<core::Schedule> schedules_of(const std::vector<std::string> &crons,
 
 Datum to_jsonb(const Problem &problem) {
   return pg::call([&] {
-    StringInfoData json;
-    initStringInfo(&json);
-    auto append_text = [&](const char *key, const std::string &text) {
-      appendStringInfo(&json, "\"%s\": ", key);
+    pg::JsonbBuilder json;
+    const auto add_text = [&](const char *key, const std::string &text) {
       if (text.empty())
-        appendStringInfoString(&json, "null");
+        json.add_null(key);
       else
-        escape_json(&json, text.c_str());
-      appendStringInfoString(&json, ", ");
+        json.add(key, text);
     };
-    appendStringInfoChar(&json, '{');
-    append_text("message", problem.error.message);
-    append_text("detail", problem.error.detail);
-    append_text("hint", problem.error.hint);
+    json.begin_object();
+    add_text("message", problem.error.message);
+    add_text("detail", problem.error.detail);
+    add_text("hint", problem.error.hint);
     if (problem.schedule)
-      appendStringInfo(&json, "\"index\": %zu}", *problem.schedule);
+      json.add("index", static_cast<std::int64_t>(*problem.schedule));
     else
-      appendStringInfoString(&json, "\"index\": null}");
-    return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+      json.add_null("index");
+    json.end_object();
+    return json.end();
   });
 }
 

@@ -1,6 +1,7 @@
 // Who a daemon is, and what it is told of a job besides its rows: look-ups by key, which as statements take
 // twice as long.
 #include "pg/index_scan.hpp"
+#include "pg/jsonb.hpp"
 #include "pg/result_set.hpp"
 
 using namespace prebuilds;
@@ -15,28 +16,26 @@ struct Description {
   Datum parameters = 0;
 };
 
+std::string_view copy_text(Datum value) {
+  const text *copied = DatumGetTextPCopy(value);
+  return {VARDATA(copied), VARSIZE(copied) - VARHDRSZ};
+}
+
 // {"name": "value"}. Only inside of call().
 Datum parameters_of(const std::optional<core::Uuid> &build) {
-  JsonbParseState *state = nullptr;
-  pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
+  pg::JsonbBuilder json;
+  json.begin_object();
   if (build) {
     pg::IndexScan parameters("workspace_build_parameters",
                              "workspace_build_parameters_workspace_build_id_name_key");
     const AttrNumber name = parameters.column("name"), value = parameters.column("value");
     parameters.start(*build);
-    while (parameters.next()) {
-      for (const auto &[token, column] : {std::pair{WJB_KEY, name}, std::pair{WJB_VALUE, value}}) {
-        const text *copied = DatumGetTextPCopy(parameters.value(column));
-        JsonbValue string{};
-        string.type = jbvString;
-        string.val.string.val = VARDATA(copied);
-        string.val.string.len = static_cast<int>(VARSIZE(copied) - VARHDRSZ);
-        pushJsonbValue(&state, token, &string);
-      }
-    }
+    while (parameters.next())
+      json.add(copy_text(parameters.value(name)), copy_text(parameters.value(value)));
     parameters.end();
   }
-  return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
+  json.end_object();
+  return json.end();
 }
 
 Description describe(const std::optional<core::Uuid> &organization, const std::optional<core::Uuid> &owner,

@@ -18,27 +18,46 @@ TableWriter::TableWriter(Relation table) : state_(CreateExecutorState()) {
   AfterTriggerBeginQuery();
 }
 
+int TableWriter::columns() const { return after_->tts_tupleDescriptor->natts; }
+
 void TableWriter::hold(std::span<const Param> row) {
   ExecClearTuple(after_);
-  if (after_->tts_tupleDescriptor->natts != static_cast<int>(row.size()))
-    throw SqlError(ERRCODE_INTERNAL_ERROR,
-                   std::string("\"") + RelationGetRelationName(target_->ri_RelationDesc) + "\" has " +
-                       std::to_string(after_->tts_tupleDescriptor->natts) + " columns");
   for (std::size_t i = 0; i < row.size(); i++) {
     after_->tts_values[i] = row[i].value;
     after_->tts_isnull[i] = row[i].null;
   }
-  ExecStoreVirtualTuple(after_);
+}
+
+void TableWriter::refuse_columns() const {
+  throw SqlError(ERRCODE_INTERNAL_ERROR, std::string("\"") + RelationGetRelationName(target_->ri_RelationDesc) +
+                                             "\" has " + std::to_string(columns()) + " columns");
+}
+
+void TableWriter::hold_default(int column) {
+  after_->tts_isnull[column] = true;
+  const Form_pg_attribute attribute = TupleDescAttr(after_->tts_tupleDescriptor, column);
+  if (attribute->attisdropped || attribute->attgenerated != '\0') return;  // the latter is computed later
+  Node *expression = build_column_default(target_->ri_RelationDesc, column + 1);
+  if (expression == nullptr) return;
+  ExprState *state = ExecPrepareExpr(reinterpret_cast<Expr *>(expression), state_);
+  after_->tts_values[column] =
+      ExecEvalExprSwitchContext(state, GetPerTupleExprContext(state_), &after_->tts_isnull[column]);
 }
 
 void TableWriter::insert(std::span<const Param> row) {
+  const int known = static_cast<int>(row.size());
+  if (known > columns()) refuse_columns();
   hold(row);
+  for (int i = known; i < columns(); i++) hold_default(i);
+  ExecStoreVirtualTuple(after_);
   ExecSimpleRelationInsert(target_, state_, after_);
   ResetPerTupleExprContext(state_);
 }
 
 void TableWriter::update(const ItemPointerData &at, std::span<const Param> row) {
+  if (static_cast<int>(row.size()) != columns()) refuse_columns();
   hold(row);
+  ExecStoreVirtualTuple(after_);
   before_->tts_tid = at;
   EPQState nobody{};  // whose version would have to be checked again
   ExecSimpleRelationUpdate(target_, state_, &nobody, before_, after_);

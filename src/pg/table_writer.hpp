@@ -16,16 +16,20 @@ class TableWriter {
   // transaction, as all are on a standby.
   explicit TableWriter(Relation table);
 
-  // Values of all columns, in the table's order; defaults are for statements.
+  // Values in the order of the table's columns. Those that somebody has added to the table since get their
+  // defaults.
   void insert(std::span<const Param> row);
-  // Replaces a row that this transaction has locked, in its latest version, likewise.
+  // Replaces a row that this transaction has locked, in its latest version; values of all columns.
   void update(const ItemPointerData &at, std::span<const Param> row);
 
   // What was written is visible from here on.
   void end();
 
  private:
+  int columns() const;
   void hold(std::span<const Param> row);
+  void hold_default(int column);
+  [[noreturn]] void refuse_columns() const;
 
   EState *state_;
   ResultRelInfo *target_;

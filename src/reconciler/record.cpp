@@ -1,5 +1,8 @@
 #include "reconciler/record.hpp"
 
+#include "pg/jsonb.hpp"
+#include "pg/relation.hpp"
+#include "pg/table_writer.hpp"
 #include "reconciler/names.hpp"
 
 namespace prebuilds::reconciler {
@@ -52,24 +55,6 @@ constinit pg::Statement insert_failures(R"sql(
                                         UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
                                         TIMESTAMPTZOID);
 
-constinit pg::Statement insert_pass(R"sql(
-  INSERT INTO prebuilds.reconcile_passes
-         (id, created_at, elapsed, presets_total, presets_reconciled, created, deleted, canceled, conflicts, errors,
-          failures, creates)
-  SELECT prebuilds.uuid_v7($1), $1, $2 * interval '1 microsecond', $3, $4, $5, $6, $7, $8, $9,
-         (SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
-                     'preset_id', f.preset_id, 'sqlstate', f.sqlstate, 'message', f.message)), '[]')
-            FROM unnest($10, $11, $12) f (preset_id, sqlstate, message)),
-         (SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
-                     'preset_id', c.preset_id, 'desired', c.desired, 'valid', c.valid, 'starting', c.starting,
-                     'created', c.created)), '[]')
-            FROM unnest($13, $14, $15, $16, $17) c (preset_id, desired, valid, starting, created))
-  RETURNING id
-)sql",
-                                    TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT4OID, INT4OID, INT4OID,
-                                    INT4OID, INT4OID, UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, UUIDARRAYOID,
-                                    INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID);
-
 // A part that was counted meanwhile, or is being counted, stays a row of its own: nothing is counted twice.
 constinit pg::Statement merge_parts(R"sql(
   WITH parts AS (
@@ -113,35 +98,67 @@ void store_statuses(std::span<const core::PresetPlan> plans, core::Instant now) 
   if (insert_notifications.run({newly_hard_limited, now}).count() > 0) notify_notifications.run();
 }
 
-core::Uuid store_pass(std::span<const core::PresetPlan> plans, const Applied &applied, const PassStats &stats,
-                      core::Instant now) {
-  std::vector<core::Uuid> failed;
+void store_failures(std::span<const PresetFailure> failures, core::Instant now) {
+  std::vector<core::Uuid> presets;
   std::vector<std::string> actions, sqlstates, messages;
-  for (const PresetFailure &failure : applied.failures) {
-    failed.push_back(failure.preset);
+  for (const PresetFailure &failure : failures) {
+    presets.push_back(failure.preset);
     actions.emplace_back(name_of(failure.action));
     sqlstates.push_back(failure.sqlstate);
     messages.push_back(failure.message);
   }
-  if (!failed.empty()) insert_failures.run({failed, actions, sqlstates, messages, now});
+  if (!presets.empty()) insert_failures.run({presets, actions, sqlstates, messages, now});
+}
 
-  std::vector<core::Uuid> presets;
-  std::vector<int> desired, valid, starting, created;
-  for (const core::PresetPlan &plan : plans) {
-    const auto found = applied.created_by_preset.find(plan.preset->id);
-    if (found == applied.created_by_preset.end()) continue;
-    const core::State &state = plan.decision.state;
-    presets.push_back(plan.preset->id);
-    desired.push_back(state.desired);
-    valid.push_back(state.actual - state.expired);
-    starting.push_back(state.starting);
-    created.push_back(found->second);
+// The columns failures and creates of reconcile_passes. Only inside of call().
+pg::JsonbDatum to_jsonb(std::span<const PresetFailure> failures) {
+  pg::JsonbBuilder json;
+  json.begin_array();
+  for (const PresetFailure &failure : failures) {
+    json.begin_object();
+    json.add("preset_id", failure.preset);
+    json.add("sqlstate", failure.sqlstate);
+    json.add("message", failure.message);
+    json.end_object();
   }
-  return insert_pass
-      .run({now, static_cast<std::int64_t>(stats.elapsed.count()), stats.presets_total,
-            stats.presets_reconciled, stats.created, stats.deleted, stats.canceled, stats.conflicts,
-            stats.errors, failed, sqlstates, messages, presets, desired, valid, starting, created})
-      .first([](pg::Row &row) { return row.uuid(); });
+  json.end_array();
+  return {json.end()};
+}
+pg::JsonbDatum to_jsonb(std::span<const core::PresetPlan> plans,
+                        const std::map<core::Uuid, int> &created_by_preset) {
+  pg::JsonbBuilder json;
+  json.begin_array();
+  for (const core::PresetPlan &plan : plans) {
+    const auto created = created_by_preset.find(plan.preset->id);
+    if (created == created_by_preset.end()) continue;
+    const core::State &state = plan.decision.state;
+    json.begin_object();
+    json.add("preset_id", plan.preset->id);
+    json.add("desired", state.desired);
+    json.add("valid", state.actual - state.expired);
+    json.add("starting", state.starting);
+    json.add("created", created->second);
+    json.end_object();
+  }
+  json.end_array();
+  return {json.end()};
+}
+
+core::Uuid store_pass(std::span<const core::PresetPlan> plans, const Applied &applied, const PassStats &stats,
+                      core::Instant now) {
+  const core::Uuid id = pg::make_uuid_v7(now);
+  const bool folded = false;
+  pg::call([&] {
+    const Relation table = table_open(pg::relation_oid("reconcile_passes"), RowExclusiveLock);
+    pg::TableWriter writer(table);
+    writer.insert(std::array<pg::Param, 13>{
+        id, now, stats.elapsed, stats.presets_total, stats.presets_reconciled, stats.created, stats.deleted,
+        stats.canceled, stats.conflicts, stats.errors, to_jsonb(applied.failures),
+        to_jsonb(plans, applied.created_by_preset), folded});
+    writer.end();
+    table_close(table, NoLock);
+  });
+  return id;
 }
 
 }  // namespace
@@ -151,6 +168,7 @@ std::optional<core::Uuid> record(std::span<const core::PresetPlan> plans, const 
                                  core::Instant now) {
   store_statuses(plans, now);
   std::optional<core::Uuid> pass;
+  store_failures(applied.failures, now);
   if (stats.did_something() || !parts.empty()) pass = store_pass(plans, applied, stats, now);
   if (!parts.empty()) merge_parts.run({*pass, parts});
   return pass;
