@@ -4,6 +4,7 @@
 #include "reconciler/names.hpp"
 #include "reconciler/pass.hpp"
 #include "reconciler/snapshot.hpp"
+#include "reconciler/standstill.hpp"
 
 using namespace prebuilds;
 using reconciler::name_of;

@@ -10,6 +10,7 @@
 #include "reconciler/pass_lock.hpp"
 #include "reconciler/record.hpp"
 #include "reconciler/snapshot.hpp"
+#include "reconciler/standstill.hpp"
 #include "worker/pass_counts.hpp"
 #include "worker/wakeup.hpp"
 
@@ -18,10 +19,6 @@ namespace prebuilds::reconciler {
 namespace {
 
 using namespace std::chrono_literals;
-
-constinit pg::Statement select_standstill(R"sql(
-  SELECT CASE WHEN s.held THEN 'held' WHEN s.paused THEN 'paused' END FROM prebuilds.standstill AS s
-)sql");
 
 // A row that a pass found locked may be free again without a change that would wake the worker.
 constexpr core::Duration conflict_retry = 1s;
@@ -94,11 +91,6 @@ std::optional<core::Uuid> apply_and_record(std::span<const core::PresetPlan> pla
   stats.errors += static_cast<int>(applied.failures.size());
   stats.elapsed = clock_now() - begin;
   return record(plans, applied, parts, stats, now);
-}
-
-std::optional<std::string> standstill() {
-  if (!pg::guc::enabled) return "disabled";
-  return select_standstill.read().first([](pg::Row &row) { return row.optional_text(); });
 }
 
 Plan plan_pools(const std::vector<Pool> &pools, core::Instant now, Reader reader) {

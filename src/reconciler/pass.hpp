@@ -61,9 +61,6 @@ std::optional<core::Uuid> apply_and_record(std::span<const core::PresetPlan> pla
 // also repairs the read model.
 WorkerTurn worker_pass(std::span<const core::Uuid> presets, Writers writers);
 
-// Why no pass would act now: disabled, held or paused; none if it would.
-std::optional<std::string> standstill();
-
 // What a pass would decide on these pools now, without a lock and without writing.
 struct Plan {
   std::vector<core::PresetSnapshot> presets;

@@ -1,26 +1,14 @@
 -- What an operator turns: pause, desired counts, and a preset that has given up.
 
--- What runs often reads the view: its statement keeps its plan, a function in SQL is planned at every call.
-CREATE VIEW prebuilds.standstill AS
-SELECT coalesce((SELECT i.created_by_restore OR i.database_oid <> prebuilds.this_database()
-                 FROM prebuilds.installation AS i), true) AS held,
-       coalesce((SELECT (c.value::jsonb ->> 'reconciliation_paused')::boolean
-                 FROM prebuilds.site_configs AS c WHERE c.key = 'prebuilds_settings'), false) AS paused;
-COMMENT ON VIEW prebuilds.standstill IS 'Why nothing is to happen in this database; one row';
-COMMENT ON COLUMN prebuilds.standstill.held IS
-    'It is a restore or a copy that nobody has resumed yet: no pass, no reaper, no hand-out of jobs';
-COMMENT ON COLUMN prebuilds.standstill.paused IS 'Somebody has paused reconciliation';
-
-CREATE FUNCTION prebuilds.paused() RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (SELECT s.paused FROM prebuilds.standstill AS s);
-COMMENT ON FUNCTION prebuilds.paused() IS 'Whether somebody has paused reconciliation';
-
 CREATE FUNCTION prebuilds.held() RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (SELECT s.held FROM prebuilds.standstill AS s);
+    LANGUAGE c STABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'prebuilds_held';
+CREATE FUNCTION prebuilds.paused() RETURNS boolean
+    LANGUAGE c STABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'prebuilds_paused';
 COMMENT ON FUNCTION prebuilds.held() IS
     'Whether this database is a restore or a copy that nobody has resumed yet: no pass, no reaper, no hand-out of jobs';
+COMMENT ON FUNCTION prebuilds.paused() IS 'Whether somebody has paused reconciliation';
 
 CREATE FUNCTION prebuilds.caller_name() RETURNS text
     LANGUAGE sql STABLE PARALLEL RESTRICTED

@@ -316,7 +316,7 @@ BEGIN
     ELSIF max_jobs < 1 THEN
         RAISE EXCEPTION 'max_jobs % is out of range', max_jobs
             USING ERRCODE = '22023', HINT = 'Ask for at least one job.';
-    ELSIF (SELECT s.held FROM prebuilds.standstill AS s) THEN
+    ELSIF prebuilds.held() THEN
         RETURN;
     END IF;
     FOR n IN 1 .. max_jobs LOOP

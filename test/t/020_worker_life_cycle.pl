@@ -148,13 +148,13 @@ ok(wait_for_pool($node, $db, $preset, 16), 'ALTER DATABASE settings for sessions
 
 # ---- a pass that fails ----
 mark();
-$node->safe_psql($db, 'ALTER VIEW prebuilds.standstill RENAME TO hidden');
+$node->safe_psql($db, 'ALTER TABLE prebuilds.installation RENAME TO hidden');
 $node->safe_psql($db, q{SELECT prebuilds.note_changed(id) FROM prebuilds.template_version_presets});
 ok($node->poll_query_until($db, q{SELECT state = 'failing' AND problem LIKE '%does not exist' FROM prebuilds_worker_status()}), 'a failing pass is shown');
 is(worker($node, $db), $pid, 'the worker lives on');
-$node->safe_psql($db, 'ALTER VIEW prebuilds.hidden RENAME TO standstill');
+$node->safe_psql($db, 'ALTER TABLE prebuilds.hidden RENAME TO installation');
 ok($node->poll_query_until($db, q{SELECT state = 'idle' AND problem IS NULL FROM prebuilds_worker_status()}), 'and tries again');
-like(log_since($node, $log), qr/could not make its pass: relation "prebuilds.standstill" does not exist.*has recovered/s, 'the log has both');
+like(log_since($node, $log), qr/could not make its pass: relation "prebuilds.installation" does not exist.*has recovered/s, 'the log has both');
 is(scalar(() = log_since($node, $log) =~ /could not make its pass/g), 1, 'once each');
 
 # ---- commands that need the database ----

@@ -1,0 +1,70 @@
+#include "reconciler/standstill.hpp"
+
+#include "pg/gucs.hpp"
+#include "pg/index_scan.hpp"
+
+namespace prebuilds::reconciler {
+
+namespace {
+
+bool held() {
+  return pg::call([] {
+    pg::IndexScan installation("installation", "installation_pkey");
+    ScanKeyData key;
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_BOOLEQ, BoolGetDatum(true));
+    installation.start(&key);
+    const bool ours = installation.next() && !DatumGetBool(installation.value("created_by_restore")) &&
+                      DatumGetObjectId(installation.value("database_oid")) == MyDatabaseId;
+    installation.end();
+    return !ours;
+  });
+}
+
+bool paused() {
+  return pg::call([] {
+    constexpr std::string_view member = "reconciliation_paused";
+    pg::IndexScan settings("site_configs", "site_configs_pkey");
+    ScanKeyData key = pg::text_key(1, CStringGetTextDatum("prebuilds_settings"));
+    settings.start(&key);
+    bool is_paused = false;
+    if (settings.next()) {
+      Jsonb *json = DatumGetJsonbP(
+          DirectFunctionCall1(jsonb_in, CStringGetDatum(TextDatumGetCString(settings.value("value")))));
+      const JsonbValue *value =
+          getKeyJsonValueFromContainer(&json->root, member.data(), member.size(), nullptr);
+      is_paused = value != nullptr && value->type == jbvBool && value->val.boolean;
+    }
+    settings.end();
+    return is_paused;
+  });
+}
+
+}  // namespace
+
+std::optional<std::string> standstill() {
+  if (!pg::guc::enabled) return "disabled";
+  if (held()) return "held";
+  if (paused()) return "paused";
+  return std::nullopt;
+}
+
+}  // namespace prebuilds::reconciler
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(prebuilds_held);
+PG_FUNCTION_INFO_V1(prebuilds_paused);
+
+// prebuilds.held() returns boolean
+PGDLLEXPORT Datum prebuilds_held(PG_FUNCTION_ARGS) {
+  (void)fcinfo;
+  return prebuilds::pg::entry([] { return BoolGetDatum(prebuilds::reconciler::held()); });
+}
+
+// prebuilds.paused() returns boolean
+PGDLLEXPORT Datum prebuilds_paused(PG_FUNCTION_ARGS) {
+  (void)fcinfo;
+  return prebuilds::pg::entry([] { return BoolGetDatum(prebuilds::reconciler::paused()); });
+}
+
+}  // extern "C"
