@@ -72,8 +72,7 @@ void find_series(std::span<Told> builds) {
       if (!told.build->preset_id) continue;
       presets.start(*told.build->preset_id);
       if (!presets.next()) continue;
-      const text *name = DatumGetTextPP(presets.value(presets.column("name")));
-      told.series.preset_name.assign(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+      pg::assign(told.series.preset_name, presets.value("name"));
     }
     versions.end();
     presets.end();

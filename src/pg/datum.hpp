@@ -64,8 +64,21 @@ inline std::string to_string(Datum text_datum) {
   return {VARDATA_ANY(detoasted), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(detoasted))};
 }
 
+// The same into a string that lives outside of call(), in which this may stand.
+inline void assign(std::string &string, Datum text_datum) {
+  const text *detoasted = DatumGetTextPP(text_datum);
+  string.assign(VARDATA_ANY(detoasted), VARSIZE_ANY_EXHDR(detoasted));
+}
+
 // Without detoasting.
 inline bool is_empty(Datum text_datum) { return VARSIZE_ANY_EXHDR(DatumGetPointer(text_datum)) == 0; }
+
+// Less than, equal to or greater than 0, as ORDER BY compares in the database's collation. Only inside of
+// call().
+inline int compare(std::string_view a, std::string_view b) {
+  return varstr_cmp(a.data(), static_cast<int>(a.size()), b.data(), static_cast<int>(b.size()),
+                    DEFAULT_COLLATION_OID);
+}
 
 std::vector<core::Uuid> to_uuids(Datum array);
 std::vector<std::string> to_strings(Datum array);

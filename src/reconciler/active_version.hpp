@@ -1,7 +1,7 @@
 // Which version a template keeps in stock, from its row. Only inside of call().
 #pragma once
 
-#include "core/uuid.hpp"
+#include "core/preset.hpp"
 #include "pg/datum.hpp"
 
 namespace prebuilds::reconciler {
@@ -19,10 +19,19 @@ class ActiveVersionReader {
   // gone.
   template <class Table>
   std::optional<core::Uuid> read(Table &row) const {
-    if (row.is_null(active_version_id_) || DatumGetBool(row.value(deleted_)) ||
-        !pg::is_empty(row.value(deprecated_)))
-      return std::nullopt;
-    return pg::to_uuid(row.value(active_version_id_));
+    if (row.is_null(active_version_id_)) return std::nullopt;
+    const core::Uuid version = pg::to_uuid(row.value(active_version_id_));
+    return activity(row, version) == core::Activity::active ? std::optional(version) : std::nullopt;
+  }
+
+  // What the presets of a version of the template are.
+  template <class Table>
+  core::Activity activity(Table &row, const core::Uuid &version) const {
+    if (DatumGetBool(row.value(deleted_))) return core::Activity::template_deleted;
+    if (!pg::is_empty(row.value(deprecated_))) return core::Activity::template_deprecated;
+    if (row.is_null(active_version_id_) || pg::to_uuid(row.value(active_version_id_)) != version)
+      return core::Activity::other_version;
+    return core::Activity::active;
   }
 
  private:

@@ -10,34 +10,12 @@
 #include "pg/gucs.hpp"
 #include "pg/settings.hpp"
 #include "reconciler/active_presets.hpp"
+#include "reconciler/configurations.hpp"
 #include "reconciler/pool_scan.hpp"
 
 namespace prebuilds::reconciler {
 
 namespace {
-
-constinit pg::Statement select_presets(R"sql(
-  SELECT p.id, o.id, t.id, v.id, p.name, o.name, t.name, v.name, p.created_at,
-         CASE WHEN t.deleted THEN 3
-              WHEN t.deprecated <> '' THEN 2
-              WHEN v.id IS DISTINCT FROM t.active_version_id THEN 1
-              ELSE 0
-         END,
-         CASE p.prebuild_status WHEN 'healthy' THEN 0 WHEN 'hard_limited' THEN 1 ELSE 2 END,
-         p.desired_instances, p.scheduling_timezone, p.invalidate_after_secs, p.last_invalidated_at, p.failures_reset_at
-    FROM pg_catalog.unnest($1) i (id)
-   CROSS JOIN LATERAL (SELECT * FROM prebuilds.template_version_presets WHERE id = i.id LIMIT 1) p
-   CROSS JOIN LATERAL (
-         SELECT id, template_id, name, created_at
-           FROM prebuilds.template_versions WHERE id = p.template_version_id LIMIT 1) v
-   CROSS JOIN LATERAL (
-         SELECT id, organization_id, name, active_version_id, deleted, deprecated
-           FROM prebuilds.templates WHERE id = v.template_id LIMIT 1) t
-   CROSS JOIN LATERAL (SELECT id, name FROM prebuilds.organizations WHERE id = t.organization_id LIMIT 1) o
-   WHERE p.desired_instances IS NOT NULL
-   ORDER BY o.name, t.name, t.id, v.created_at, v.id, p.name
-)sql",
-                                       UUIDARRAYOID);
 
 constinit pg::Statement select_schedules(R"sql(
   SELECT s.preset_id, s.id, s.cron_expression, s.desired_instances
@@ -121,19 +99,20 @@ struct BaseBuild {
   }
 };
 
-struct Loaded {
-  core::PresetSnapshot preset;
+struct Loaded : Configuration {
   std::vector<BaseBuild> base_builds;
   bool waits_for_provisioner = false;
-  std::optional<core::Instant> failures_reset_at;
 };
 
 // In the order in which they are shown.
 class LoadedPresets {
  public:
-  void add(Loaded loaded) {
-    position_[loaded.preset.id] = all_.size();
-    all_.push_back(std::move(loaded));
+  explicit LoadedPresets(std::vector<Configuration> configurations) {
+    all_.reserve(configurations.size());
+    for (Configuration &each : configurations) {
+      position_[each.preset.id] = all_.size();
+      all_.push_back({std::move(each), {}, false});
+    }
   }
   // None: it is no prebuild configuration.
   Loaded *find(const core::Uuid &preset) {
@@ -156,33 +135,6 @@ struct PresetIds {
     template_versions.push_back(preset.template_version_id);
   }
 };
-
-std::optional<core::Duration> read_ttl(pg::Row &row) {
-  const auto seconds = row.optional_integer();
-  return seconds ? std::optional<core::Duration>(std::chrono::seconds(*seconds)) : std::nullopt;
-}
-
-Loaded read_preset(pg::Row &row) {
-  Loaded loaded;
-  core::PresetSnapshot &preset = loaded.preset;
-  preset.id = row.uuid();
-  preset.organization_id = row.uuid();
-  preset.template_id = row.uuid();
-  preset.template_version_id = row.uuid();
-  preset.name = row.text();
-  preset.organization_name = row.text();
-  preset.template_name = row.text();
-  preset.template_version_name = row.text();
-  preset.created_at = row.instant();
-  preset.activity = static_cast<core::Activity>(row.integer());
-  preset.prebuild_status = static_cast<core::PrebuildStatus>(row.integer());
-  preset.desired_instances = row.integer();
-  preset.scheduling_timezone = row.text();
-  preset.ttl = read_ttl(row);
-  preset.last_invalidated_at = row.optional_instant();
-  loaded.failures_reset_at = row.optional_instant();
-  return loaded;
-}
 
 core::PoolCounts to_counts(const Counted &counted) {
   core::PoolCounts counts;
@@ -245,12 +197,6 @@ std::vector<pg::Timestamp> starts_of(const std::vector<Pool> &pools) {
   starts.reserve(pools.size());
   for (const Pool &pool : pools) starts.push_back({pg::to_timestamptz(pool.look.from.created_at)});
   return starts;
-}
-
-LoadedPresets load_configurations(const std::vector<Pool> &pools) {
-  LoadedPresets loaded;
-  select_presets.read({presets_of(pools)}).each([&](pg::Row &row) { loaded.add(read_preset(row)); });
-  return loaded;
 }
 
 // Those of pools that counts do not suffice for.
@@ -426,7 +372,7 @@ std::vector<core::PresetSnapshot> load_presets(const std::vector<Pool> &pools, c
   const pg::LookUpSettings settings;
   const auto ago = [&](int ms) { return core::earlier(now, std::chrono::milliseconds(ms)); };
 
-  LoadedPresets loaded = load_configurations(pools);
+  LoadedPresets loaded(load_configurations(presets_of(pools)));
   load_prebuilds(loaded, pools);
   fill_failure_bases(loaded.all());
   load_schedules(loaded, now, reader);
