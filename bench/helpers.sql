@@ -142,6 +142,48 @@ BEGIN
 END
 $$;
 
+-- The same for the rows that a claim writes, and nothing else, of prebuilds from a number on.
+CREATE PROCEDURE bench.time_rows_of_claims(amount integer, pools integer, version integer, first bigint)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    times double precision[] := '{}';
+    w bigint;
+    pool integer;
+    person uuid;
+    build uuid;
+    began timestamptz;
+BEGIN
+    FOR n IN 1 .. amount LOOP
+        w := first + n;
+        pool := 1 + w % pools;
+        person := bench.person(w);
+        build := bench.id('claim build', w);
+        began := clock_timestamp();
+        DELETE FROM prebuilds.live_prebuilds WHERE workspace_id = bench.id('workspace', w);
+        UPDATE prebuilds.workspaces
+           SET owner_id = person, name = gen_random_uuid()::text, updated_at = began, last_used_at = began
+         WHERE id = bench.id('workspace', w);
+        INSERT INTO prebuilds.provisioner_jobs (id, organization_id, initiator_id, input)
+        VALUES (bench.id('claim job', w), bench.organization(), person,
+                jsonb_build_object('workspace_build_id', build, 'prebuilt_workspace_stage', 'claim'));
+        INSERT INTO prebuilds.workspace_builds
+            (id, workspace_id, template_version_id, build_number, transition, initiator_id, job_id,
+             template_version_preset_id)
+        VALUES (build, bench.id('workspace', w), bench.version(pool, version), 2, 'start', person,
+                bench.id('claim job', w), bench.preset(pool, version));
+        INSERT INTO prebuilds.workspace_build_parameters (id, workspace_build_id, name, value)
+        VALUES (bench.id('claim region', w), build, 'region', 'europe'),
+               (bench.id('claim size', w), build, 'size', 'large'),
+               (bench.id('claim image', w), build, 'image', 'default');
+        INSERT INTO prebuilds.prebuild_events (id, preset_id, event_type)
+        VALUES (bench.id('claim event', w), bench.preset(pool, version), 'claim_succeeded');
+        COMMIT;
+        times := times || (1000 * extract(epoch FROM clock_timestamp() - began))::double precision;
+    END LOOP;
+    INSERT INTO bench.claims SELECT unnest(times);
+END
+$$;
+
 CREATE TABLE bench.inserted (n integer);
 
 -- How long acquires that found a job took.

@@ -31,16 +31,16 @@ sub check_claims
     return;
 }
 
-# How long claims took on the server.
-sub claim_times
+# How long claims took on the server, or what else a procedure of bench.claims times.
+sub times_on_server
 {
-    my ($session, $size, $versions) = @_;
+    my ($session, $procedure, @arguments) = @_;
     $session->query('TRUNCATE bench.claims');
-    $session->query("CALL bench.time_claims($size->{claims}, $size->{templates}, $versions)");
+    $session->query("CALL bench.$procedure(" . join(', ', @arguments) . ')');
     return $session->query('SELECT milliseconds FROM bench.claims');
 }
 
-# D1 and D10 in turns, by the server's clock; and what a client waits for one, and for the rows alone.
+# D1 and D10 in turns, and the rows alone, by the server's clock; then what a client waits for either.
 sub measure_claims
 {
     my ($size) = @_;
@@ -49,6 +49,7 @@ sub measure_claims
     my (%session, %latencies, %medians);
     my $rounds = $size->{rounds} + 1;
     my $each = 10 + int(2 * $rounds * $size->{claims} / $size->{templates} * 1.5);
+    my $first = 20 * 100_000_000;    # the number of the first of them
     my $bare = copy_database('claim_bare', 'd1');
     load($bare, "CALL bench.add_prebuilds(1, $size->{templates}, $size->{versions}, $each, batch => 20)",
         'CALL bench.disable_triggers()');
@@ -63,16 +64,21 @@ sub measure_claims
     my %pools = (pools => $size->{templates}, version => $size->{versions});
     for my $round (1 .. $rounds)
     {
-        my %times = map { $_ => [ claim_times($session{$_}, $size, $versions{$_}) ] } @databases;
+        my %times = map {
+            $_ => [ times_on_server($session{$_}, 'time_claims', $size->{claims}, $size->{templates}, $versions{$_}) ]
+        } @databases;
+        my @rows_on_server = times_on_server($bare, 'time_rows_of_claims', $size->{claims}, $size->{templates},
+            $size->{versions}, $first + ($rounds + $round - 1) * $size->{claims});
         my $claims = pgbench('d1', 'claim', %client, define => \%pools);
         my $rows = pgbench('claim_bare', 'claim_bare', %client,
-            define => { %pools, n => 0, each => 0, first => 20 * 100_000_000 + ($round - 1) * $size->{claims} });
+            define => { %pools, n => 0, each => 0, first => $first + ($round - 1) * $size->{claims} });
         next if $round == 1;    # warm-up
         for my $database (@databases)
         {
             push @{ $latencies{$database} }, @{ $times{$database} };
             push @{ $medians{$database} }, median(@{ $times{$database} });
         }
+        push @{ $medians{rows} }, median(@rows_on_server);
         push @{ $medians{client} }, median(@{ $claims->{latencies} });
         push @{ $medians{bare} }, median(@{ $rows->{latencies} });
     }
@@ -86,6 +92,8 @@ sub measure_claims
         $session{$database}->query('SELECT prebuilds_resume()');
     }
     observe_ratio(5, 'claim, D10 to D1', $medians{d10}, $medians{d1}, most => 1.2);
+    observe(5, 'its rows and nothing else, and their commit on the server, D1, p50', $medians{rows}, unit => 'ms');
+    observe_ratio(5, 'claim to that', $medians{d1}, $medians{rows});
     observe(5, 'what a client waits for a claim, D1, p50', $medians{client}, unit => 'ms');
     observe(5, 'what it waits for a bare transaction with the same rows, p50', $medians{bare}, unit => 'ms');
     observe_ratio(5, 'claim to that', $medians{client}, $medians{bare});
