@@ -21,6 +21,17 @@ SELECT line FROM fixture.samples WHERE line ~ 'replenish_duration_seconds_count'
 SELECT prebuilds_report_agent(id, 'ready') FROM workspace_agents WHERE name = 'second';
 SELECT line FROM fixture.samples WHERE line ~ 'replenish_duration_seconds_count';
 
+-- Whoever writes jobs and workspaces may write infinite times: nothing is timed by them.
+BEGIN;
+CREATE TEMPORARY TABLE finite AS TABLE fixture.samples;
+SELECT fixture.prebuild('start', 'running', 'p', 'endless') AS endless, fixture.prebuild('start', 'succeeded', 'p', 'eternal', agent => 'starting') AS eternal \gset
+UPDATE provisioner_jobs SET completed_at = 'infinity', started_at = clock_timestamp() WHERE id = (SELECT job_id FROM live_prebuilds WHERE workspace_id = :'endless');
+UPDATE workspaces SET created_at = '-infinity' WHERE id = :'eternal';
+SELECT prebuilds_report_agent(a.id, 'ready') FROM workspace_agents AS a WHERE a.lifecycle_state = 'starting';
+SELECT regexp_replace(line, '[0-9.]+(e-?[0-9]+)?$', '') AS line, (regexp_match(line, '[0-9.]+(?:e-?[0-9]+)?$'))[1]::numeric < 1000 AS below_1000
+  FROM (TABLE fixture.samples EXCEPT TABLE finite) AS changed WHERE line ~ '_duration_seconds_(count|sum)' ORDER BY line COLLATE "C";
+ROLLBACK;
+
 -- What is loaded when it has ended already is history: it comes with its totals, or without.
 CREATE TABLE fixture.before AS TABLE fixture.samples;
 SELECT fixture.prebuild('start', 'succeeded', 'p', agent => 'ready') IS NOT NULL, fixture.prebuild('start', 'failed', 'p') IS NOT NULL;

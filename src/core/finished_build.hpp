@@ -19,9 +19,9 @@ struct FinishedJob {
   Uuid id;
   Outcome outcome = Outcome::succeeded;
   bool claim = false;  // it says that it builds what somebody claimed
-  Instant queued_at;
+  Instant queued_at;                  // what began at an infinite instant is not timed
   std::optional<Instant> started_at;  // none: it ended in the queue
-  Instant ended_at;
+  Instant ended_at;                   // finite
 };
 
 struct FinishedBuild {

@@ -33,6 +33,9 @@ Duration elapsed(Instant from, Instant to);
 // step × count, cut off likewise.
 Duration times(Duration step, int count);
 
+// Whether it is neither of PostgreSQL's infinities.
+constexpr bool is_finite(Instant instant) { return instant != Instant::min() && instant != Instant::max(); }
+
 // "2025-06-02 09:00:00.5+00", in UTC; outside the years 1 to 9999 "infinity" or "-infinity".
 std::string to_text(Instant instant);
 

@@ -123,12 +123,14 @@ core::FinishedJob read_job(TupleTableSlot *row, core::Outcome outcome) {
     return null ? std::nullopt : std::optional(pg::to_instant(DatumGetTimestampTz(at)));
   };
   bool null = false;
+  const auto completed_at = instant("completed_at");
+  const bool says_when = completed_at && core::is_finite(*completed_at);
   return {.id = pg::to_uuid(value("id", &null)),
           .outcome = outcome,
           .claim = says_claim(value("input", &null)),
           .queued_at = *instant("created_at"),
           .started_at = instant("started_at"),
-          .ended_at = instant("completed_at").value_or(pg::to_instant(GetCurrentTimestamp()))};
+          .ended_at = says_when ? *completed_at : pg::to_instant(GetCurrentTimestamp())};
 }
 
 std::vector<StoredBuild> builds_of(std::span<const core::FinishedJob> jobs) {

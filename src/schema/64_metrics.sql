@@ -97,7 +97,8 @@ BEGIN
     FROM prebuilds.live_prebuilds AS l
     CROSS JOIN LATERAL prebuilds.series_of(l.preset_id) AS s
     WHERE l.workspace_id = workspace_id
-      AND l.build_number = 1 AND l.transition = 'start' AND l.job_status = 'succeeded' AND l.ready;
+      AND l.build_number = 1 AND l.transition = 'start' AND l.job_status = 'succeeded' AND l.ready
+      AND isfinite(l.created_at);
 END
 $$;
 COMMENT ON FUNCTION prebuilds.observe_ready_prebuild(uuid, timestamptz) IS

@@ -66,6 +66,18 @@ TEST(FinishedBuild, AClaimIsTimedWithAndWithoutTheQueue) {
                                          {"coderd_prebuilt_workspace_claim_wait_seconds", "", 65s}}));
 }
 
+// Whoever writes jobs may write 'infinity'.
+TEST(FinishedBuild, WhatBeganAtNoInstantIsNotTimed) {
+  for (const Instant never : {Instant::min(), Instant::max()}) {
+    FinishedBuild build = build_of(false, 1);
+    build.job.started_at = never;
+    EXPECT_EQ(told(build, false), (Observations{{"coderd_workspace_creation_total", "", {}}}));
+    build = claim();
+    build.job.queued_at = never;
+    EXPECT_EQ(told(build), (Observations{{"coderd_prebuilt_workspace_claim_duration_seconds", "", 60s}}));
+  }
+}
+
 TEST(FinishedBuild, TheBuildOfThePrebuildsUserIsNoClaim) {
   FinishedBuild build = build_of(true, 1);
   build.job.claim = true;
@@ -98,8 +110,8 @@ TEST(FinishedBuild, NoTimeIsNegativeOrOverflows) {
   FinishedBuild build = build_of(true, 1);
   build.job.ended_at = noon;
   EXPECT_EQ(told(build)[0].duration, 0s);
-  build.job.started_at = Instant::min();
-  build.job.ended_at = Instant::max();
+  build.job.started_at = Instant::min() + Duration(1);
+  build.job.ended_at = Instant::max() - Duration(1);
   EXPECT_EQ(told(build)[0].duration, Duration::max());
 }
 
