@@ -81,8 +81,7 @@ void find_series(std::span<Told> builds) {
 
 void store(std::span<const Told> builds) {
   pg::call([&] {
-    const Relation table = table_open(pg::relation_oid("metric_observations"), RowExclusiveLock);
-    pg::TableWriter writer(table);
+    pg::TableWriter writer("metric_observations");
     for (const Told &told : builds) {
       CHECK_FOR_INTERRUPTS();
       const core::Instant at = told.build->build.job.ended_at;
@@ -95,7 +94,6 @@ void store(std::span<const Told> builds) {
       }
     }
     writer.end();
-    table_close(table, NoLock);
   });
 }
 

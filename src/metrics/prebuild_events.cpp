@@ -1,5 +1,4 @@
 // Claims and misses, as they are recorded.
-#include "pg/index_scan.hpp"
 #include "pg/table_writer.hpp"
 
 using namespace prebuilds;
@@ -18,11 +17,9 @@ PGDLLEXPORT Datum prebuilds_record_event(PG_FUNCTION_ARGS) {
     const core::Uuid id = pg::make_uuid_v7(at);
     const bool folded = false;
     pg::call([&] {
-      const Relation table = table_open(pg::relation_oid("prebuild_events"), RowExclusiveLock);
-      pg::TableWriter writer(table);
+      pg::TableWriter writer("prebuild_events");
       writer.insert(std::array<pg::Param, 5>{id, at, preset, type, folded});
       writer.end();
-      table_close(table, NoLock);
     });
     return pg::to_datum(id);
   });

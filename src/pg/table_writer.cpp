@@ -1,19 +1,22 @@
 #include "pg/table_writer.hpp"
 
+#include "pg/relation.hpp"
+
 namespace prebuilds::pg {
 
-TableWriter::TableWriter(Relation table) : state_(CreateExecutorState()) {
+TableWriter::TableWriter(const char *table)
+    : table_(table_open(relation_oid(table), RowExclusiveLock)), state_(CreateExecutorState()) {
   PreventCommandIfReadOnly("INSERT or UPDATE");
   const MemoryContext caller = MemoryContextSwitchTo(state_->es_query_cxt);
   state_->es_output_cid = GetCurrentCommandId(true);
   target_ = makeNode(ResultRelInfo);
   // Without a range table nothing says which columns change. Indexes take a new version for one of the same
   // key, as it mostly is, and look for dead versions before they split a page.
-  InitResultRelInfo(target_, table, /* resultRelationIndex = */ 0, nullptr, 0);
+  InitResultRelInfo(target_, table_, /* resultRelationIndex = */ 0, nullptr, 0);
   ExecOpenIndices(target_, /* speculative = */ false);
   state_->es_opened_result_relations = list_make1(target_);  // where triggers look for it
-  before_ = ExecInitExtraTupleSlot(state_, RelationGetDescr(table), table_slot_callbacks(table));
-  after_ = ExecInitExtraTupleSlot(state_, RelationGetDescr(table), &TTSOpsVirtual);
+  before_ = ExecInitExtraTupleSlot(state_, RelationGetDescr(table_), table_slot_callbacks(table_));
+  after_ = ExecInitExtraTupleSlot(state_, RelationGetDescr(table_), &TTSOpsVirtual);
   MemoryContextSwitchTo(caller);
   AfterTriggerBeginQuery();
 }
@@ -29,7 +32,7 @@ void TableWriter::hold(std::span<const Param> row) {
 }
 
 void TableWriter::refuse_columns() const {
-  throw SqlError(ERRCODE_INTERNAL_ERROR, std::string("\"") + RelationGetRelationName(target_->ri_RelationDesc) +
+  throw SqlError(ERRCODE_INTERNAL_ERROR, std::string("\"") + RelationGetRelationName(table_) +
                                              "\" has " + std::to_string(columns()) + " columns");
 }
 
@@ -37,7 +40,7 @@ void TableWriter::hold_default(int column) {
   after_->tts_isnull[column] = true;
   const Form_pg_attribute attribute = TupleDescAttr(after_->tts_tupleDescriptor, column);
   if (attribute->attisdropped || attribute->attgenerated != '\0') return;  // the latter is computed later
-  Node *expression = build_column_default(target_->ri_RelationDesc, column + 1);
+  Node *expression = build_column_default(table_, column + 1);
   if (expression == nullptr) return;
   ExprState *state = ExecPrepareExpr(reinterpret_cast<Expr *>(expression), state_);
   after_->tts_values[column] =
@@ -69,6 +72,7 @@ void TableWriter::end() {
   ExecCloseIndices(target_);
   ExecResetTupleTable(state_->es_tupleTable, /* shouldFree = */ false);
   FreeExecutorState(state_);
+  table_close(table_, NoLock);  // the lock goes with the transaction, as the executor's do
   CommandCounterIncrement();
 }
 

@@ -12,9 +12,8 @@ namespace prebuilds::pg {
 // checked. There is no destructor: an error leaves everything to the transaction's abort.
 class TableWriter {
  public:
-  // The table is locked RowExclusiveLock, and stays open until the end. Error 25006 in a read-only
-  // transaction, as all are on a standby.
-  explicit TableWriter(Relation table);
+  // A name within schema prebuilds. Error 25006 in a read-only transaction, as all are on a standby.
+  explicit TableWriter(const char *table);
 
   // Values in the order of the table's columns. Those that somebody has added to the table since get their
   // defaults.
@@ -31,6 +30,7 @@ class TableWriter {
   void hold_default(int column);
   [[noreturn]] void refuse_columns() const;
 
+  Relation table_;
   EState *state_;
   ResultRelInfo *target_;
   TupleTableSlot *before_;

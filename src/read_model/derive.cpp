@@ -135,7 +135,7 @@ void update(const std::vector<Stored> &rows) {
   const Relation table = open_table();
   const pg::OwnerScope owner(table);
   pg::call([&] {
-    pg::TableWriter writer(table);
+    pg::TableWriter writer("live_prebuilds");
     for (const Stored &stored : rows) {
       CHECK_FOR_INTERRUPTS();
       writer.update(stored.at, columns(stored.row));

@@ -1,7 +1,6 @@
 #include "reconciler/record.hpp"
 
 #include "pg/jsonb.hpp"
-#include "pg/relation.hpp"
 #include "pg/table_writer.hpp"
 #include "reconciler/names.hpp"
 
@@ -149,14 +148,12 @@ core::Uuid store_pass(std::span<const core::PresetPlan> plans, const Applied &ap
   const core::Uuid id = pg::make_uuid_v7(now);
   const bool folded = false;
   pg::call([&] {
-    const Relation table = table_open(pg::relation_oid("reconcile_passes"), RowExclusiveLock);
-    pg::TableWriter writer(table);
+    pg::TableWriter writer("reconcile_passes");
     writer.insert(std::array<pg::Param, 13>{
         id, now, stats.elapsed, stats.presets_total, stats.presets_reconciled, stats.created, stats.deleted,
         stats.canceled, stats.conflicts, stats.errors, to_jsonb(applied.failures),
         to_jsonb(plans, applied.created_by_preset), folded});
     writer.end();
-    table_close(table, NoLock);
   });
   return id;
 }
