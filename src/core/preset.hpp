@@ -93,7 +93,7 @@ struct PresetSnapshot {
 
   std::optional<std::string> validation_problem;  // why no workspace can be built from this preset
   std::optional<std::string> queue_problem;       // why its pending jobs are not picked up
-  std::optional<std::string> last_error;          // what the newest of create_errors said
+  std::optional<std::string> last_error;          // what the newest failure says, of any step
 
   bool active() const { return activity == Activity::active; }
 };

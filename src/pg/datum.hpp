@@ -70,6 +70,12 @@ inline void assign(std::string &string, Datum text_datum) {
   string.assign(VARDATA_ANY(detoasted), VARSIZE_ANY_EXHDR(detoasted));
 }
 
+// Only inside of call().
+inline bool equals(Datum text_datum, std::string_view other) {
+  const text *detoasted = DatumGetTextPP(text_datum);
+  return std::string_view(VARDATA_ANY(detoasted), VARSIZE_ANY_EXHDR(detoasted)) == other;
+}
+
 // Without detoasting.
 inline bool is_empty(Datum text_datum) { return VARSIZE_ANY_EXHDR(DatumGetPointer(text_datum)) == 0; }
 

@@ -27,6 +27,12 @@ inline ScanKeyData text_key(AttrNumber column, Datum value) {
                          value);
   return key;
 }
+// At that instant or later.
+inline ScanKeyData since_key(AttrNumber column, core::Instant since) {
+  ScanKeyData key;
+  ScanKeyInit(&key, column, BTGreaterEqualStrategyNumber, F_TIMESTAMPTZ_GE, to_datum(since));
+  return key;
+}
 
 // A table, opened with one of its indexes for any number of scans under the active snapshot, one after the
 // other. There is no destructor: an error leaves everything to the transaction's abort.

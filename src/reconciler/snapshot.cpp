@@ -11,6 +11,7 @@
 #include "pg/settings.hpp"
 #include "reconciler/active_presets.hpp"
 #include "reconciler/configurations.hpp"
+#include "reconciler/failure_scan.hpp"
 #include "reconciler/pool_scan.hpp"
 
 namespace prebuilds::reconciler {
@@ -25,15 +26,6 @@ constinit pg::Statement select_schedules(R"sql(
    ORDER BY s.id
 )sql",
                                          UUIDARRAYOID);
-
-constinit pg::Statement select_failures(R"sql(
-  SELECT f.preset_id, f.created_at, f.action = 'create', f.message
-    FROM unnest($1, $2) i (preset_id, since)
-   CROSS JOIN LATERAL (SELECT * FROM prebuilds.preset_failures
-                        WHERE preset_id = i.preset_id AND created_at >= i.since OFFSET 0) f
-   ORDER BY f.created_at, f.id
-)sql",
-                                        UUIDARRAYOID, TIMESTAMPTZARRAYOID);
 
 constinit pg::Statement select_validation_problems(R"sql(
   SELECT i.preset_id, p.problem
@@ -266,19 +258,14 @@ void load_schedules(LoadedPresets &loaded, core::Instant now, Reader reader) {
 
 // What failed before there was a build: since the last reset, and no longer ago than `lookback`.
 void load_failures(LoadedPresets &loaded, core::Instant lookback) {
-  std::vector<core::Uuid> presets;
-  std::vector<pg::Timestamp> since;
-  for (const Loaded &each : loaded.all()) {
-    const auto reset = each.failures_reset_at;
-    presets.push_back(each.preset.id);
-    since.push_back(
-        {pg::to_timestamptz(reset ? std::max(lookback, core::later(*reset, core::tick)) : lookback)});
-  }
-  select_failures.read({presets, since}).each([&](pg::Row &row) {
-    core::PresetSnapshot &preset = loaded.find(row.uuid())->preset;
-    const core::Instant at = row.instant();
-    if (row.boolean()) preset.create_errors.push_back(at);
-    preset.last_error = row.text();
+  pg::call([&] {
+    FailureScan failures;
+    for (Loaded &each : loaded.all()) {
+      CHECK_FOR_INTERRUPTS();
+      const auto &reset = each.failures_reset_at;
+      failures.read(each.preset, reset ? std::max(lookback, core::later(*reset, core::tick)) : lookback);
+    }
+    failures.end();
   });
 }
 
