@@ -1,7 +1,6 @@
-// Whether a parameter's value lets a workspace be built.
-#include "pg/datum.hpp"
+#include "checks/parameters.hpp"
 
-using namespace prebuilds;
+namespace prebuilds::checks {
 
 namespace {
 
@@ -117,6 +116,28 @@ std::optional<std::string> regex_problem(std::string_view value, const std::stri
 
 }  // namespace
 
+std::optional<std::string> parameter_problem(const Parameter &parameter) {
+  std::string value;
+  if (parameter.value) {
+    value = pg::to_string(*parameter.value);
+  } else {
+    if (parameter.required) return "it is required and has no value";
+    if (parameter.default_value) value = pg::to_string(*parameter.default_value);
+    if (value.empty()) return std::nullopt;  // a default that says nothing
+  }
+  const std::string what = (parameter.value ? "value " : "default value ") + in_quotes(value);
+  if (parameter.options) {
+    Jsonb *options = pg::call([&] { return DatumGetJsonbP(*parameter.options); });
+    if (auto problem = option_problem(value, what, options)) return problem;
+  }
+  if (!parameter.validation_regex) return std::nullopt;
+  return regex_problem(value, what, pg::to_string(*parameter.validation_regex));
+}
+
+}  // namespace prebuilds::checks
+
+using namespace prebuilds;
+
 extern "C" {
 
 PG_FUNCTION_INFO_V1(prebuilds_parameter_problem);
@@ -125,27 +146,16 @@ PG_FUNCTION_INFO_V1(prebuilds_parameter_problem);
 // validation_regex text) returns text
 PGDLLEXPORT Datum prebuilds_parameter_problem(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
-    auto optional_text = [&](int argument) {
-      return PG_ARGISNULL(argument) ? std::nullopt : std::optional(pg::to_string(PG_GETARG_DATUM(argument)));
+    const auto argument = [&](int i) {
+      return PG_ARGISNULL(i) ? std::nullopt : std::optional(PG_GETARG_DATUM(i));
     };
-    auto result = [&](const std::optional<std::string> &problem) {
-      fcinfo->isnull = !problem;
-      return problem ? pg::to_datum(*problem) : Datum{0};
-    };
-
-    std::optional<std::string> value = optional_text(0);
-    if (!value) {
-      const bool required = PG_ARGISNULL(1) || PG_GETARG_BOOL(1);
-      if (required) return result("it is required and has no value");
-      value = optional_text(2).value_or("");
-      if (value->empty()) return result(std::nullopt);  // a default that says nothing
-    }
-    const std::string what = (PG_ARGISNULL(0) ? "default value " : "value ") + in_quotes(*value);
-    if (!PG_ARGISNULL(3)) {
-      Jsonb *options = pg::call([&] { return PG_GETARG_JSONB_P(3); });
-      if (auto problem = option_problem(*value, what, options)) return result(problem);
-    }
-    return result(regex_problem(*value, what, optional_text(4).value_or("")));
+    const auto problem = checks::parameter_problem({.value = argument(0),
+                                                    .required = PG_ARGISNULL(1) || PG_GETARG_BOOL(1),
+                                                    .default_value = argument(2),
+                                                    .options = argument(3),
+                                                    .validation_regex = argument(4)});
+    fcinfo->isnull = !problem;
+    return problem ? pg::to_datum(*problem) : Datum{0};
   });
 }
 

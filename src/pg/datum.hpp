@@ -85,6 +85,9 @@ inline int compare(std::string_view a, std::string_view b) {
   return varstr_cmp(a.data(), static_cast<int>(a.size()), b.data(), static_cast<int>(b.size()),
                     DEFAULT_COLLATION_OID);
 }
+inline int compare(Datum text_datum, Datum other) {
+  return DatumGetInt32(DirectFunctionCall2Coll(bttextcmp, DEFAULT_COLLATION_OID, text_datum, other));
+}
 
 std::vector<core::Uuid> to_uuids(Datum array);
 std::vector<std::string> to_strings(Datum array);

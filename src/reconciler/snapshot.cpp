@@ -5,6 +5,7 @@
 #include <set>
 #include <tuple>
 
+#include "checks/preset_values.hpp"
 #include "checks/timezone.hpp"
 #include "core/due.hpp"
 #include "pg/gucs.hpp"
@@ -26,14 +27,6 @@ constinit pg::Statement select_schedules(R"sql(
    ORDER BY s.id
 )sql",
                                          UUIDARRAYOID);
-
-constinit pg::Statement select_validation_problems(R"sql(
-  SELECT i.preset_id, p.problem
-    FROM unnest($1, $2) i (preset_id, template_version_id)
-   CROSS JOIN LATERAL (SELECT pp.problem FROM prebuilds.preset_problems(i.template_version_id, i.preset_id) pp
-                        ORDER BY pp.display_order, pp.name LIMIT 1) p
-)sql",
-                                                   UUIDARRAYOID, UUIDARRAYOID);
 
 constinit pg::Statement select_queue_problems(R"sql(
   SELECT i.preset_id,
@@ -203,6 +196,7 @@ void load_prebuilds(LoadedPresets &loaded, const std::vector<Pool> &pools) {
     }
   }
   if (to_read.empty()) return;
+  const pg::LookUpSettings settings;
   select_prebuilds.read({presets_of(to_read), starts_of(to_read)}).each([&](pg::Row &row) {
     if (Loaded *found = loaded.find(row.uuid())) add_prebuild(*found, row);
   });
@@ -221,6 +215,7 @@ void fill_failure_bases(std::span<Loaded> loaded) {
   std::set<core::Uuid> active;
   if (!others.empty()) {
     const std::vector<core::Uuid> ids(others.begin(), others.end());
+    const pg::LookUpSettings settings;
     select_active_versions.read({ids}).each([&](pg::Row &row) { active.insert(row.uuid()); });
   }
   for (Loaded &each : loaded) {
@@ -243,6 +238,7 @@ void load_schedules(LoadedPresets &loaded, core::Instant now, Reader reader) {
       presets.push_back(each.preset.id);
   }
   if (presets.empty()) return;
+  const pg::LookUpSettings settings;
   select_schedules.read({presets}).each([&](pg::Row &row) {
     core::PresetSnapshot &preset = loaded.find(row.uuid())->preset;
     preset.schedules.push_back(
@@ -270,14 +266,15 @@ void load_failures(LoadedPresets &loaded, core::Instant lookback) {
 }
 
 void load_validation_problems(LoadedPresets &loaded) {
-  PresetIds active;
-  for (const Loaded &each : loaded.all())
-    if (each.preset.active()) active.add(each.preset);
-  if (active.presets.empty()) return;
-  select_validation_problems.read({active.presets, active.template_versions}).each([&](pg::Row &row) {
-    core::PresetSnapshot &preset = loaded.find(row.uuid())->preset;
-    preset.validation_problem = row.text();
-  });
+  std::vector<core::PresetSnapshot *> active;
+  std::vector<checks::PresetOfVersion> ids;
+  for (Loaded &each : loaded.all()) {
+    if (!each.preset.active()) continue;
+    active.push_back(&each.preset);
+    ids.push_back({each.preset.id, each.preset.template_version_id});
+  }
+  auto problems = checks::preset_problems(ids);
+  for (std::size_t i = 0; i < active.size(); i++) active[i]->validation_problem = std::move(problems[i]);
 }
 
 // Of those with a pending job. `stale`: whoever was not seen since then takes none.
@@ -286,6 +283,7 @@ void load_queue_problems(LoadedPresets &loaded, core::Instant stale) {
   for (const Loaded &each : loaded.all())
     if (each.waits_for_provisioner) waiting.add(each.preset);
   if (waiting.presets.empty()) return;
+  const pg::LookUpSettings settings;
   select_queue_problems.read({waiting.presets, waiting.template_versions, stale}).each([&](pg::Row &row) {
     core::PresetSnapshot &preset = loaded.find(row.uuid())->preset;
     preset.queue_problem = row.text();
@@ -356,7 +354,6 @@ std::vector<Pool> pools_to_show() {
 std::vector<core::PresetSnapshot> load_presets(const std::vector<Pool> &pools, core::Instant now,
                                                Reader reader) {
   if (pools.empty()) return {};
-  const pg::LookUpSettings settings;
   const auto ago = [&](int ms) { return core::earlier(now, std::chrono::milliseconds(ms)); };
 
   LoadedPresets loaded(load_configurations(presets_of(pools)));

@@ -58,8 +58,8 @@ SELECT o.id AS organization_id,
 COMMENT ON VIEW prebuilds.organizations_with_prebuilds IS
     'Organizations in which a preset of any version has prebuilds, and what of the prebuilds user''s membership is there';
 
--- Both are called for many rows, so they are written to be inlined: of a set, and without settings of their own. Else a
--- pass would run a statement for each preset.
+-- Called for many rows, so it is written to be inlined: of a set, and without settings of its own. Else a pass would run
+-- a statement for each preset.
 CREATE FUNCTION prebuilds.live_provisioners(organization_id uuid, provisioner text, tags jsonb, seen_since timestamptz)
     RETURNS SETOF uuid
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -76,23 +76,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION prebuilds.live_provisioners(uuid, text, jsonb, timestamptz) IS
     'The provisioners that may take such a job and have been seen since; tags normalised';
-
-CREATE FUNCTION prebuilds.preset_problems(template_version_id uuid, preset_id uuid)
-    RETURNS TABLE (problem text, display_order integer, name text)
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT format('parameter "%s": %s', vp.name, problem.text), vp.display_order, vp.name
-      FROM prebuilds.template_version_parameters AS vp
-      LEFT JOIN prebuilds.template_version_preset_parameters AS pp
-        ON pp.template_version_preset_id = preset_problems.preset_id AND pp.name = vp.name
-     CROSS JOIN LATERAL (
-           SELECT prebuilds.parameter_problem(pp.value, vp.required, vp.default_value, vp.options, vp.validation_regex)
-          ) AS problem (text)
-     WHERE vp.template_version_id = preset_problems.template_version_id
-       AND problem.text IS NOT NULL;
-END;
-COMMENT ON FUNCTION prebuilds.preset_problems(uuid, uuid) IS
-    'Why no workspace can be created from the preset''s values and the version''s defaults, parameter by parameter';
 
 CREATE FUNCTION @extschema@.prebuilds_reconcile_all(as_of timestamptz DEFAULT NULL)
     RETURNS TABLE (elapsed interval, presets_total integer, presets_reconciled integer, created integer,
