@@ -93,6 +93,15 @@ ROLLBACK;
 SELECT presets_total, created FROM prebuilds_reconcile_preset(fixture.id('a'), fixture.noon());
 SELECT presets_total, created FROM prebuilds_reconcile_preset(fixture.id('none'), fixture.noon());
 
+-- Of schedules that triggers did not see, the one with the least id is told of first, in whatever order they were written.
+UPDATE template_version_presets SET scheduling_timezone = 'UTC' WHERE id IN (fixture.id('a'), fixture.id('bb'));
+SET session_replication_role = replica;
+INSERT INTO template_version_preset_prebuild_schedules (id, preset_id, cron_expression, desired_instances)
+SELECT lpad(n::text, 32, '0')::uuid, fixture.id(preset), format('%s 9 * * *', n), n FROM unnest('{a, bb}'::text[]) AS preset, unnest('{5, 3, 4}'::int[]) AS n
+ WHERE (preset, n) NOT IN (('a', 3), ('bb', 4), ('bb', 5));
+RESET session_replication_role;
+SELECT preset_name, left(problem, 80) AS problem FROM prebuilds_status(fixture.noon()) WHERE preset_name IN ('a', 'b', 'bb');
+
 -- What triggers and foreign keys that were off have let in: a version without a template, a template without an organization.
 SET session_replication_role = replica;
 DELETE FROM templates WHERE id = fixture.id('y');

@@ -14,19 +14,11 @@
 #include "reconciler/configurations.hpp"
 #include "reconciler/failure_scan.hpp"
 #include "reconciler/pool_scan.hpp"
+#include "reconciler/schedule_scan.hpp"
 
 namespace prebuilds::reconciler {
 
 namespace {
-
-constinit pg::Statement select_schedules(R"sql(
-  SELECT s.preset_id, s.id, s.cron_expression, s.desired_instances
-    FROM pg_catalog.unnest($1) i (preset_id)
-   CROSS JOIN LATERAL (SELECT * FROM prebuilds.template_version_preset_prebuild_schedules
-                        WHERE preset_id = i.preset_id OFFSET 0) s
-   ORDER BY s.id
-)sql",
-                                         UUIDARRAYOID);
 
 constinit pg::Statement select_queue_problems(R"sql(
   SELECT i.preset_id,
@@ -231,32 +223,32 @@ void fill_failure_bases(std::span<Loaded> loaded) {
 
 // A pass takes the static count where there is no zone, so only people need to see schedules there, which
 // triggers that were off have let in.
-void load_schedules(LoadedPresets &loaded, core::Instant now, Reader reader) {
-  std::vector<core::Uuid> presets;
-  for (Loaded &each : loaded.all()) {
-    if (reader == Reader::people || !each.preset.scheduling_timezone.empty())
-      presets.push_back(each.preset.id);
-  }
-  if (presets.empty()) return;
-  const pg::LookUpSettings settings;
-  select_schedules.read({presets}).each([&](pg::Row &row) {
-    core::PresetSnapshot &preset = loaded.find(row.uuid())->preset;
-    preset.schedules.push_back(
-        {.id = row.uuid(), .cron_expression = row.text(), .desired_instances = row.integer()});
+void load_schedules(std::span<Loaded> loaded, core::Instant now, Reader reader) {
+  pg::call([&] {
+    std::optional<ScheduleScan> schedules;
+    for (Loaded &each : loaded) {
+      CHECK_FOR_INTERRUPTS();
+      if (reader == Reader::pass && each.preset.scheduling_timezone.empty()) continue;
+      if (!schedules) schedules.emplace();
+      schedules->read(each.preset);
+    }
+    if (schedules) schedules->end();
   });
-  for (Loaded &each : loaded.all()) {
+  for (Loaded &each : loaded) {
     core::PresetSnapshot &preset = each.preset;
     if (preset.schedules.empty()) continue;
+    std::sort(preset.schedules.begin(), preset.schedules.end(),
+              [](const core::Schedule &a, const core::Schedule &b) { return a.id < b.id; });
     preset.civil_now = checks::civil_time(now, preset.scheduling_timezone);
     preset.next_hour = checks::next_hour(now, preset.scheduling_timezone);
   }
 }
 
 // What failed before there was a build: since the last reset, and no longer ago than `lookback`.
-void load_failures(LoadedPresets &loaded, core::Instant lookback) {
+void load_failures(std::span<Loaded> loaded, core::Instant lookback) {
   pg::call([&] {
     FailureScan failures;
-    for (Loaded &each : loaded.all()) {
+    for (Loaded &each : loaded) {
       CHECK_FOR_INTERRUPTS();
       const auto &reset = each.failures_reset_at;
       failures.read(each.preset, reset ? std::max(lookback, core::later(*reset, core::tick)) : lookback);
@@ -265,10 +257,10 @@ void load_failures(LoadedPresets &loaded, core::Instant lookback) {
   });
 }
 
-void load_validation_problems(LoadedPresets &loaded) {
+void load_validation_problems(std::span<Loaded> loaded) {
   std::vector<core::PresetSnapshot *> active;
   std::vector<checks::PresetOfVersion> ids;
-  for (Loaded &each : loaded.all()) {
+  for (Loaded &each : loaded) {
     if (!each.preset.active()) continue;
     active.push_back(&each.preset);
     ids.push_back({each.preset.id, each.preset.template_version_id});
@@ -359,9 +351,9 @@ std::vector<core::PresetSnapshot> load_presets(const std::vector<Pool> &pools, c
   LoadedPresets loaded(load_configurations(presets_of(pools)));
   load_prebuilds(loaded, pools);
   fill_failure_bases(loaded.all());
-  load_schedules(loaded, now, reader);
-  load_failures(loaded, ago(pg::guc::reconciliation_backoff_lookback_ms));
-  load_validation_problems(loaded);
+  load_schedules(loaded.all(), now, reader);
+  load_failures(loaded.all(), ago(pg::guc::reconciliation_backoff_lookback_ms));
+  load_validation_problems(loaded.all());
   if (reader == Reader::people) load_queue_problems(loaded, ago(pg::guc::provisioner_stale_interval_ms));
 
   std::vector<core::PresetSnapshot> presets;
