@@ -104,7 +104,8 @@ Datum to_array(std::span<const Timestamp> values);
 inline AttrNumber column_number(TupleDesc row, const char *name) {
   for (int i = 0; i < row->natts; i++) {
     const Form_pg_attribute column = TupleDescAttr(row, i);
-    if (!column->attisdropped && strcmp(NameStr(column->attname), name) == 0) return column->attnum;
+    const char *found = NameStr(column->attname);
+    if (*found == *name && strcmp(found, name) == 0 && !column->attisdropped) return column->attnum;
   }
   throw SqlError(ERRCODE_UNDEFINED_COLUMN, std::string("column \"") + name + "\" does not exist");
 }
