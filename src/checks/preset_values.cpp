@@ -47,7 +47,8 @@ class Sources {
   // Values come in the order of their names, too.
   std::optional<Datum> value_of(Datum name) {
     int order = -1;
-    while (at_value_ && (order = pg::compare(values_.value(value_name_), name)) < 0) at_value_ = values_.next();
+    while (at_value_ && (order = pg::compare(values_.value(value_name_), name)) < 0)
+      at_value_ = values_.next();
     return at_value_ && order == 0 ? std::optional(values_.value(value_)) : std::nullopt;
   }
 
@@ -68,7 +69,8 @@ class Sources {
 };
 static_assert(std::is_trivially_destructible_v<Sources>);
 
-std::optional<std::string> first_problem(Sources &sources, const PresetOfVersion &preset, pg::Scratch &memory) {
+std::optional<std::string> first_problem(Sources &sources, const PresetOfVersion &preset,
+                                         pg::Scratch &memory) {
   std::optional<std::string> first;
   int first_order = 0;
   pg::call([&] { sources.start(preset); });

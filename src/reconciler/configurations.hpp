@@ -13,8 +13,8 @@ struct Configuration {
   std::optional<core::Instant> failures_reset_at;
 };
 
-// Those of these presets that are prebuild configurations, under the active snapshot: ordered by organization,
-// template, age of the version and preset, names in the order of the database's collation.
+// Those of these presets that are prebuild configurations, under the active snapshot: ordered by
+// organization, template, age of the version and preset, names in the order of the database's collation.
 std::vector<Configuration> load_configurations(std::span<const core::Uuid> presets);
 
 }  // namespace prebuilds::reconciler

@@ -26,8 +26,7 @@ class FailureScan {
         newest_at = at;
         newest_id = id;
       }
-      if (pg::equals(failures_.value(action_), "create"))
-        preset.create_errors.push_back(pg::to_instant(at));
+      if (pg::equals(failures_.value(action_), "create")) preset.create_errors.push_back(pg::to_instant(at));
     }
   }
   void end() { failures_.end(); }

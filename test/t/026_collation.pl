@@ -19,12 +19,14 @@ for my $database (sort keys %order)
     $node->safe_psql($database, <<'SQL');
 CREATE EXTENSION pg_prebuilds;
 SELECT prebuilds_push_template(organization, template, 'v1',
-    (SELECT jsonb_agg(jsonb_build_object('name', name, 'prebuilds', '{"instances": 1}'::jsonb)) FROM unnest(names) AS n (name)))
+    (SELECT jsonb_agg(jsonb_build_object('name', name, 'prebuilds', '{"instances": 1}'::jsonb))
+       FROM unnest(names) AS n (name)))
   FROM unnest('{b, Ä, a, C}'::text[]) AS o (organization), unnest('{b, ä, Ab, aa, C}'::text[]) AS t (template),
        (VALUES ('{z, Ö, o, b-b, bA, P}'::text[])) AS n (names);
 SQL
-    my $shown = $node->safe_psql($database,
-        q{SELECT string_agg(format('%s %s %s', organization_name, template_name, preset_name), ', ') FROM prebuilds_status()});
+    my $shown = $node->safe_psql($database, <<'SQL');
+SELECT string_agg(format('%s %s %s', organization_name, template_name, preset_name), ', ') FROM prebuilds_status()
+SQL
     my $ordered = $node->safe_psql($database, <<'SQL');
 SELECT string_agg(format('%s %s %s', o.name, t.name, p.name), ', ' ORDER BY o.name, t.name, p.name)
 FROM prebuilds.template_version_presets AS p
