@@ -76,6 +76,13 @@ class IndexScan {
   Datum value(const char *name) { return value(column(name)); }
   core::Uuid uuid(const char *name) { return to_uuid(value(name)); }
 
+  // Whether this transaction has inserted it and not changed it since: nobody else has seen it.
+  bool is_ours_alone() {
+    bool copied = false;
+    const HeapTupleHeader row = ExecFetchSlotHeapTuple(slot_, /* materialize = */ false, &copied)->t_data;
+    return (row->t_infomask & HEAP_UPDATED) == 0 &&
+           TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(row));
+  }
   // Where the row is, in the version that was found or locked.
   const ItemPointerData &at() const { return slot_->tts_tid; }
   // The same in palloc'd memory; none if it is NULL.

@@ -26,14 +26,16 @@ class Sources {
   }
 
   // False: the workspace is no prebuild that has a build.
-  bool define(const core::Uuid &id, LivePrebuild &row) {
-    row = {};
+  bool define(const core::Uuid &id, Definition &definition) {
+    definition = {};
+    LivePrebuild &row = definition.row;
     row.workspace_id = id;
     workspaces.start(id);
     if (!workspaces.next() || uuid(workspaces, owner_id) != core::system_user ||
         DatumGetBool(workspaces.value(deleted)))
       return false;
     row.created_at = timestamp(workspaces, workspace_created_at);
+    definition.workspace_is_ours_alone = workspaces.is_ours_alone();
     return read_latest_build(row) && read_job(row);
   }
 
@@ -135,19 +137,19 @@ static_assert(std::is_trivially_destructible_v<Sources>);
 
 }  // namespace
 
-std::vector<LivePrebuild> definitions(std::span<const core::Uuid> workspaces) {
-  std::vector<LivePrebuild> rows;
-  rows.reserve(workspaces.size());
+std::vector<Definition> definitions(std::span<const core::Uuid> workspaces) {
+  std::vector<Definition> found;
+  found.reserve(workspaces.size());
   pg::call([&] {
     Sources sources;
-    LivePrebuild row;
+    Definition definition;
     for (const core::Uuid &workspace : workspaces) {
       CHECK_FOR_INTERRUPTS();
-      if (sources.define(workspace, row)) rows.push_back(row);
+      if (sources.define(workspace, definition)) found.push_back(definition);
     }
     sources.close();
   });
-  return rows;
+  return found;
 }
 
 }  // namespace prebuilds::read_model

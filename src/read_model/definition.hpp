@@ -28,8 +28,13 @@ struct LivePrebuild {
   bool operator==(const LivePrebuild &) const = default;
 };
 
+struct Definition {
+  LivePrebuild row;
+  bool workspace_is_ours_alone = false;  // so no other session can have derived it
+};
+
 // The rows that these workspaces should have, in their order, under the active snapshot; none for what is no
 // prebuild.
-std::vector<LivePrebuild> definitions(std::span<const core::Uuid> workspaces);
+std::vector<Definition> definitions(std::span<const core::Uuid> workspaces);
 
 }  // namespace prebuilds::read_model

@@ -112,11 +112,11 @@ Rows lock(const std::vector<core::Uuid> &workspaces) {
   return rows;
 }
 
-std::vector<LivePrebuild> latest_definitions(const std::vector<core::Uuid> &workspaces) {
+std::vector<Definition> latest_definitions(const std::vector<core::Uuid> &workspaces) {
   pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
-  std::vector<LivePrebuild> rows = definitions(workspaces);
+  std::vector<Definition> found = definitions(workspaces);
   pg::call([] { PopActiveSnapshot(); });
-  return rows;
+  return found;
 }
 
 std::array<pg::Param, 16> columns(const LivePrebuild &row) {
@@ -130,22 +130,27 @@ Relation open_table() {
   return pg::call([] { return table_open(pg::relation_oid("live_prebuilds"), RowExclusiveLock); });
 }
 
-// Writes rows over those that lock() found, with the rights of the table's owner, as insert() does.
-void update(const std::vector<Stored> &rows) {
+// Writes rows over those that lock() found, and adds those of workspaces that are ours alone; with the rights
+// of the table's owner, as insert() does.
+void write(const std::vector<Stored> &changed, const std::vector<LivePrebuild> &ours) {
   const Relation table = open_table();
   const pg::OwnerScope owner(table);
   pg::call([&] {
     pg::TableWriter writer("live_prebuilds");
-    for (const Stored &stored : rows) {
+    for (const Stored &stored : changed) {
       CHECK_FOR_INTERRUPTS();
       writer.update(stored.at, columns(stored.row));
+    }
+    for (const LivePrebuild &row : ours) {
+      CHECK_FOR_INTERRUPTS();
+      writer.insert(columns(row));
     }
     writer.end();
     table_close(table, NoLock);
   });
 }
 
-// Adds rows that lock() did not find. False: another session had inserted one of them.
+// Adds rows that lock() did not find, and that other sessions may add as well. False: one of them has.
 bool insert(const std::vector<LivePrebuild> &rows) {
   const Relation table = open_table();
   const pg::OwnerScope owner(table);
@@ -181,19 +186,20 @@ void derive(const std::vector<core::Uuid> &workspaces) {
     const Rows locked = lock(workspaces);
     Rows gone = locked;
     std::vector<Stored> changed;
-    std::vector<LivePrebuild> added;
-    for (const LivePrebuild &row : latest_definitions(workspaces)) {
+    std::vector<LivePrebuild> ours, added;
+    for (const Definition &definition : latest_definitions(workspaces)) {
+      const LivePrebuild &row = definition.row;
       gone.erase(row.workspace_id);
       const auto before = locked.find(row.workspace_id);
       if (before == locked.end()) {
-        added.push_back(row);
+        (definition.workspace_is_ours_alone ? ours : added).push_back(row);
         note_written(row, nullptr);
       } else if (before->second.row != row) {
         changed.push_back({row, before->second.at});
         note_written(row, &before->second.row);
       }
     }
-    if (!changed.empty()) update(changed);
+    if (!changed.empty() || !ours.empty()) write(changed, ours);
     // What another session inserted since we looked may be newer than what we wrote over it: then look again.
     alone = added.empty() || insert(added);
     if (gone.empty()) continue;
