@@ -99,10 +99,25 @@ constinit pg::Statement cancel_jobs(R"sql(
 )sql",
                                     UUIDARRAYOID, TIMESTAMPTZOID);
 
+// The prebuilds whose delete no live provisioner would take.
+constinit pg::Statement select_unserved(R"sql(
+  SELECT i.workspace_id
+    FROM pg_catalog.unnest($1) i (workspace_id)
+   CROSS JOIN LATERAL (SELECT organization_id FROM prebuilds.workspaces WHERE id = i.workspace_id LIMIT 1) w
+   CROSS JOIN LATERAL (SELECT template_version_id FROM prebuilds.live_prebuilds WHERE workspace_id = i.workspace_id LIMIT 1) l
+   CROSS JOIN LATERAL (SELECT template_id, tags FROM prebuilds.template_versions WHERE id = l.template_version_id LIMIT 1) v
+   CROSS JOIN LATERAL (SELECT provisioner FROM prebuilds.templates WHERE id = v.template_id LIMIT 1) t
+   CROSS JOIN LATERAL (SELECT prebuilds.normalized_tags(v.tags, 'c42fdf75-3097-471c-8c33-fb52454d81c0') AS tags) wanted
+   WHERE NOT EXISTS (SELECT FROM prebuilds.live_provisioners(w.organization_id, t.provisioner, wanted.tags, $2))
+)sql",
+                                        UUIDARRAYOID, TIMESTAMPTZOID);
+
+// $5: when the jobs ended; NULL: they are pending.
 constinit pg::Statement insert_delete_jobs(R"sql(
   INSERT INTO prebuilds.provisioner_jobs
-         (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input, tags)
-  SELECT i.job_id, $4, $4, w.organization_id, 'c42fdf75-3097-471c-8c33-fb52454d81c0'::pg_catalog.uuid,
+         (id, created_at, updated_at, started_at, completed_at, organization_id, initiator_id, provisioner, type, input,
+          tags)
+  SELECT i.job_id, $4, $4, $5, $5, w.organization_id, 'c42fdf75-3097-471c-8c33-fb52454d81c0'::pg_catalog.uuid,
          t.provisioner, 'workspace_build',
          pg_catalog.jsonb_build_object('workspace_build_id', i.build_id, 'prebuilt_workspace_stage', 'none'),
          prebuilds.normalized_tags(v.tags, 'c42fdf75-3097-471c-8c33-fb52454d81c0')
@@ -112,7 +127,8 @@ constinit pg::Statement insert_delete_jobs(R"sql(
    CROSS JOIN LATERAL (SELECT template_id, tags FROM prebuilds.template_versions WHERE id = l.template_version_id LIMIT 1) v
    CROSS JOIN LATERAL (SELECT provisioner FROM prebuilds.templates WHERE id = v.template_id LIMIT 1) t
 )sql",
-                                           UUIDARRAYOID, UUIDARRAYOID, UUIDARRAYOID, TIMESTAMPTZOID);
+                                           UUIDARRAYOID, UUIDARRAYOID, UUIDARRAYOID, TIMESTAMPTZOID,
+                                           TIMESTAMPTZOID);
 
 constinit pg::Statement insert_delete_builds(R"sql(
   INSERT INTO prebuilds.workspace_builds
@@ -151,18 +167,6 @@ constinit pg::Statement copy_parameters(R"sql(
          OFFSET 0) bp
 )sql",
                                         UUIDARRAYOID, UUIDARRAYOID, TIMESTAMPTZOID);
-
-// Nothing was ever built, so where no provisioner would come there is nothing to wait for.
-constinit pg::Statement complete_unserved_jobs(R"sql(
-  UPDATE prebuilds.provisioner_jobs j
-     SET started_at = $2, completed_at = $2, updated_at = $2
-   WHERE j.id = ANY ($1)
-     AND NOT EXISTS (SELECT
-                       FROM prebuilds.live_provisioners(j.organization_id, j.provisioner,
-                                                        prebuilds.normalized_tags(j.tags), $3))
-  RETURNING j.id
-)sql",
-                                               UUIDARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID);
 
 constinit pg::Statement delete_agents(R"sql(
   UPDATE prebuilds.workspace_agents a
@@ -263,8 +267,9 @@ struct DeleteBuilds {
     jobs.push_back(pg::make_uuid_v7(now));
     builds.push_back(pg::make_uuid_v7(now));
   }
-  void write(core::Instant now, bool keep_state) const {
-    insert_delete_jobs.run({workspaces, jobs, builds, now});
+  void write(core::Instant now, bool keep_state, std::optional<core::Instant> ended_at = {}) const {
+    if (workspaces.empty()) return;
+    insert_delete_jobs.run({workspaces, jobs, builds, now, ended_at});
     insert_delete_builds.run({workspaces, jobs, builds, now, keep_state});
     copy_parameters.run({workspaces, builds, now});
   }
@@ -282,33 +287,31 @@ Applied cancel_pending(std::span<const Work> works, core::Instant now) {
   for (const core::Prebuild &prebuild : prebuilds_by_id(works)) decided.push_back(prebuild.id);
   lock_pending.run({decided}).each([&](pg::Row &row) { locked.push_back(row.uuid()); });
 
-  DeleteBuilds deletes;
-  std::vector<core::Uuid> canceled;
+  std::vector<core::Uuid> workspaces, jobs;
   lock_references.run({locked}).each([&](pg::Row &row) {
-    deletes.add(row.uuid(), now);
-    canceled.push_back(row.uuid());
+    workspaces.push_back(row.uuid());
+    jobs.push_back(row.uuid());
   });
   Applied applied;
-  applied.conflicts = static_cast<int>(decided.size() - canceled.size());
-  applied.canceled = applied.deleted = static_cast<int>(canceled.size());
-  if (canceled.empty()) return applied;
+  applied.conflicts = static_cast<int>(decided.size() - workspaces.size());
+  applied.canceled = applied.deleted = static_cast<int>(workspaces.size());
+  if (workspaces.empty()) return applied;
 
-  cancel_jobs.run({canceled, now});
-  deletes.write(now, /* keep_state = */ false);
-
+  // Nothing was ever built, so where no provisioner would come there is nothing to wait for.
   const core::Instant stale =
       core::earlier(now, std::chrono::milliseconds(pg::guc::provisioner_stale_interval_ms));
-  std::set<core::Uuid> completed;
-  complete_unserved_jobs.run({deletes.jobs, now, stale}).each([&](pg::Row &row) {
-    completed.insert(row.uuid());
-  });
-  std::vector<core::Uuid> gone;
-  for (std::size_t i = 0; i < deletes.jobs.size(); i++) {
-    if (completed.contains(deletes.jobs[i])) gone.push_back(deletes.workspaces[i]);
-  }
-  if (!gone.empty()) {
-    delete_agents.run({gone, now});
-    mark_deleted.run({gone, now});
+  std::set<core::Uuid> unserved;
+  select_unserved.run({workspaces, stale}).each([&](pg::Row &row) { unserved.insert(row.uuid()); });
+  DeleteBuilds pending, ended;
+  for (const core::Uuid &workspace : workspaces)
+    (unserved.contains(workspace) ? ended : pending).add(workspace, now);
+
+  cancel_jobs.run({jobs, now});
+  pending.write(now, /* keep_state = */ false);
+  ended.write(now, /* keep_state = */ false, /* ended_at = */ now);
+  if (!ended.workspaces.empty()) {
+    delete_agents.run({ended.workspaces, now});
+    mark_deleted.run({ended.workspaces, now});
   }
   return applied;
 }
@@ -328,7 +331,7 @@ Applied delete_running(std::span<const Work> works, core::Instant now) {
   Applied applied;
   applied.deleted = static_cast<int>(deletes.workspaces.size());
   applied.conflicts = static_cast<int>(decided.size()) - applied.deleted;
-  if (applied.deleted > 0) deletes.write(now, /* keep_state = */ true);
+  deletes.write(now, /* keep_state = */ true);
   return applied;
 }
 
