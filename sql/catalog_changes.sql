@@ -24,6 +24,20 @@ SELECT prebuilds_claim(:'small', :'ann', 'three') = :'third' AS claimed;
 SELECT seen_by = 'by ' || current_user AS default_evaluated, number, nothing, length
   FROM prebuilds.prebuild_events ORDER BY created_at DESC LIMIT 1;
 
+-- What a default looks up does not follow the path of whoever writes, as it may run with other rights.
+CREATE SCHEMA hers;
+CREATE FUNCTION hers.lower(text) RETURNS text LANGUAGE sql AS $$ SELECT 'hers' $$;
+CREATE FUNCTION public.label() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN lower('LABEL'); END $$;
+ALTER TABLE prebuilds.metric_observations ADD COLUMN label text DEFAULT public.label();
+SET search_path = hers, pg_catalog;
+UPDATE prebuilds.provisioner_jobs SET started_at = clock_timestamp(), completed_at = clock_timestamp()
+ WHERE id = (SELECT id FROM prebuilds.provisioner_jobs WHERE started_at IS NULL ORDER BY created_at DESC LIMIT 1);
+SELECT label, public.label() AS called FROM prebuilds.metric_observations ORDER BY created_at DESC LIMIT 1;
+RESET search_path;
+ALTER TABLE prebuilds.metric_observations DROP COLUMN label;
+DROP FUNCTION public.label, hers.lower;
+DROP SCHEMA hers;
+
 -- Another extension; first one that was made in a transaction that failed.
 DROP EXTENSION pg_prebuilds;
 DISCARD TEMP;

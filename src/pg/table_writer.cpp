@@ -36,25 +36,47 @@ void TableWriter::refuse_columns() const {
                                              "\" has " + std::to_string(columns()) + " columns");
 }
 
-void TableWriter::hold_default(int column) {
-  after_->tts_isnull[column] = true;
-  const Form_pg_attribute attribute = TupleDescAttr(after_->tts_tupleDescriptor, column);
-  if (attribute->attisdropped || attribute->attgenerated != '\0') return;  // the latter is computed later
-  Node *expression = build_column_default(table_, column + 1);
-  if (expression == nullptr) return;
-  ExprState *state = ExecPrepareExpr(reinterpret_cast<Expr *>(expression), state_);
-  after_->tts_values[column] =
-      ExecEvalExprSwitchContext(state, GetPerTupleExprContext(state_), &after_->tts_isnull[column]);
+void TableWriter::prepare_defaults(int from) {
+  const MemoryContext caller = MemoryContextSwitchTo(state_->es_query_cxt);
+  defaults_ = static_cast<ExprState **>(palloc0(sizeof(ExprState *) * columns()));
+  for (int i = from; i < columns(); i++) {
+    const Form_pg_attribute attribute = TupleDescAttr(after_->tts_tupleDescriptor, i);
+    if (attribute->attisdropped || attribute->attgenerated != '\0') continue;  // the latter is computed later
+    if (Node *expression = build_column_default(table_, i + 1))
+      defaults_[i] = ExecPrepareExpr(reinterpret_cast<Expr *>(expression), state_);
+  }
+  MemoryContextSwitchTo(caller);
+}
+
+void TableWriter::hold_defaults(int from) {
+  if (defaults_ == nullptr) prepare_defaults(from);
+  for (int i = from; i < columns(); i++) {
+    after_->tts_isnull[i] = true;
+    if (defaults_[i] != nullptr)
+      after_->tts_values[i] =
+          ExecEvalExprSwitchContext(defaults_[i], GetPerTupleExprContext(state_), &after_->tts_isnull[i]);
+  }
+}
+
+void TableWriter::store_new() {
+  ExecStoreVirtualTuple(after_);
+  ExecSimpleRelationInsert(target_, state_, after_);
+  ResetPerTupleExprContext(state_);
 }
 
 void TableWriter::insert(std::span<const Param> row) {
   const int known = static_cast<int>(row.size());
   if (known > columns()) refuse_columns();
   hold(row);
-  for (int i = known; i < columns(); i++) hold_default(i);
-  ExecStoreVirtualTuple(after_);
-  ExecSimpleRelationInsert(target_, state_, after_);
-  ResetPerTupleExprContext(state_);
+  if (known == columns()) return store_new();
+  // The expressions of other columns may look names up: not where the caller wants, who may have fewer rights
+  // than they run with.
+  const int level = NewGUCNestLevel();
+  set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                    false);
+  hold_defaults(known);
+  store_new();
+  AtEOXact_GUC(/* isCommit = */ true, level);
 }
 
 void TableWriter::update(const ItemPointerData &at, std::span<const Param> row) {

@@ -27,7 +27,9 @@ class TableWriter {
  private:
   int columns() const;
   void hold(std::span<const Param> row);
-  void hold_default(int column);
+  void prepare_defaults(int from);
+  void hold_defaults(int from);
+  void store_new();
   [[noreturn]] void refuse_columns() const;
 
   Relation table_;
@@ -35,6 +37,7 @@ class TableWriter {
   ResultRelInfo *target_;
   TupleTableSlot *before_;
   TupleTableSlot *after_;
+  ExprState **defaults_ = nullptr;  // of columns that have one and that insert() is not told of
 };
 
 }  // namespace prebuilds::pg
