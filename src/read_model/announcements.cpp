@@ -1,6 +1,7 @@
 #include "read_model/announcements.hpp"
 
 #include "pg/index_scan.hpp"
+#include "pg/settings.hpp"
 
 namespace prebuilds::read_model {
 
@@ -21,7 +22,7 @@ constinit pg::Statement select_pending_queues(R"sql(
 
 // {"tags", "type", "organization_id"}, as jsonb writes it; without the tags where they are too long. Only
 // inside of call().
-const char *payload_of(pg::IndexScan &queue) {
+char *payload_of(pg::IndexScan &queue) {
   StringInfoData rest;
   initStringInfo(&rest);
   appendStringInfoString(&rest, "\"type\": ");
@@ -29,7 +30,7 @@ const char *payload_of(pg::IndexScan &queue) {
   appendStringInfo(&rest, ", \"organization_id\": \"%s\"}",
                    DatumGetCString(DirectFunctionCall1(uuid_out, queue.value("organization_id"))));
   const char *tags = DatumGetCString(DirectFunctionCall1(jsonb_out, queue.value("tags")));
-  const char *payload = psprintf("{\"tags\": %s, %s", tags, rest.data);
+  char *payload = psprintf("{\"tags\": %s, %s", tags, rest.data);
   return std::strlen(payload) <= longest_payload ? payload : psprintf("{%s", rest.data);
 }
 
@@ -40,17 +41,26 @@ void announce(std::span<const std::int64_t> queue_keys) {
   pg::call([&] {
     PushActiveSnapshot(GetLatestSnapshot());  // another transaction may have added the queue
     pg::IndexScan queues("job_queues", "job_queues_pkey");
+    List *payloads = NIL;
     for (const std::int64_t key : queue_keys) {
+      CHECK_FOR_INTERRUPTS();
       ScanKeyData equal = pg::bigint_key(1, key);
       queues.start(&equal);
-      while (queues.next()) Async_Notify(channel, payload_of(queues));
+      while (queues.next()) payloads = lappend(payloads, payload_of(queues));
     }
     queues.end();
     PopActiveSnapshot();
+    // Any order would do; this one is the same wherever it is asked for.
+    list_sort(payloads, [](const ListCell *a, const ListCell *b) {
+      return std::strcmp(static_cast<const char *>(lfirst(a)), static_cast<const char *>(lfirst(b)));
+    });
+    for (int i = 0; i < list_length(payloads); i++)
+      Async_Notify(channel, static_cast<const char *>(list_nth(payloads, i)));
   });
 }
 
 void announce_all() {
+  const pg::StatementSettings settings;
   std::vector<std::int64_t> pending;
   select_pending_queues.run().each([&](pg::Row &row) { pending.push_back(row.bigint()); });
   announce(pending);

@@ -6,7 +6,7 @@
 // deadlock. No unique index can tell that such a queue is there already without waiting to see whether it
 // stays. So each transaction that sees none adds a row of its own, readers do not mind several, and
 // housekeeping merges them.
-#include <map>
+#include <unordered_map>
 #include <vector>
 
 #include "marks/marks.hpp"
@@ -26,7 +26,7 @@ namespace {
 constexpr pg::UniqueIndex known_queues("job_queues", "job_queues_pkey", "organization_id");
 
 // A job for each queue_key: more of the same have nothing to add.
-using Jobs = std::map<std::int64_t, core::Uuid>;
+using Jobs = std::unordered_map<std::int64_t, core::Uuid>;
 
 // What the row triggers of the running statement noted. A newer job takes the place of an older one: a
 // statement that fails leaves its jobs to the next, where they do not exist.
