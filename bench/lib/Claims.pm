@@ -93,7 +93,7 @@ sub measure_claims
     }
     observe_ratio(5, 'claim, D10 to D1', $medians{d10}, $medians{d1}, most => 1.2);
     observe(5, 'its rows and nothing else, and their commit on the server, D1, p50', $medians{rows}, unit => 'ms');
-    observe_ratio(5, 'claim to that', $medians{d1}, $medians{rows});
+    observe_ratio(5, 'claim on the server to that', $medians{d1}, $medians{rows});
     observe(5, 'what a client waits for a claim, D1, p50', $medians{client}, unit => 'ms');
     observe(5, 'what it waits for a bare transaction with the same rows, p50', $medians{bare}, unit => 'ms');
     observe_ratio(5, 'claim to that', $medians{client}, $medians{bare});

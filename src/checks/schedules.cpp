@@ -78,7 +78,7 @@ Datum to_jsonb(const Problem &problem) {
     else
       json.add_null("index");
     json.end_object();
-    return json.end();
+    return json.result();
   });
 }
 

@@ -35,7 +35,7 @@ Datum parameters_of(const std::optional<core::Uuid> &build) {
     parameters.end();
   }
   json.end_object();
-  return json.end();
+  return json.result();
 }
 
 Description describe(const std::optional<core::Uuid> &organization, const std::optional<core::Uuid> &owner,

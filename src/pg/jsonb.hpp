@@ -5,7 +5,7 @@
 
 namespace prebuilds::pg {
 
-// An object, or an array of objects. Texts have to live until the end. Only inside of call().
+// An object, or an array of objects. Texts have to live until the result. Only inside of call().
 class JsonbBuilder {
  public:
   void begin_array() { push(WJB_BEGIN_ARRAY); }
@@ -35,7 +35,7 @@ class JsonbBuilder {
   }
 
   // What was built, in palloc'd memory.
-  Datum end() const { return JsonbPGetDatum(JsonbValueToJsonb(last_)); }
+  Datum result() const { return JsonbPGetDatum(JsonbValueToJsonb(last_)); }
 
  private:
   void push(JsonbIteratorToken token, JsonbValue *value = nullptr) {

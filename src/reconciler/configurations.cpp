@@ -74,31 +74,40 @@ class Sources {
 };
 static_assert(std::is_trivially_destructible_v<Sources>);
 
+template <class T>
+int compare(const T &a, const T &b) {
+  return a < b ? -1 : b < a ? 1 : 0;
+}
+
 // Names need not be unique: templates and organizations of one name may be deleted ones. Only inside of
 // call().
-bool comes_before(const Found &a, const Found &b) {
+int compare_places(const Found &a, const Found &b) {
   CHECK_FOR_INTERRUPTS();
   const core::PresetSnapshot &first = a.configuration.preset;
   const core::PresetSnapshot &second = b.configuration.preset;
   if (first.template_id != second.template_id) {
-    if (const int order = pg::compare(first.organization_name, second.organization_name)) return order < 0;
-    if (const int order = pg::compare(first.template_name, second.template_name)) return order < 0;
-    return first.template_id < second.template_id;
+    if (const int order = pg::compare(first.organization_name, second.organization_name)) return order;
+    if (const int order = pg::compare(first.template_name, second.template_name)) return order;
+    return compare(first.template_id, second.template_id);
   }
-  if (a.version_created_at != b.version_created_at) return a.version_created_at < b.version_created_at;
-  if (first.template_version_id != second.template_version_id)
-    return first.template_version_id < second.template_version_id;
-  return pg::compare(first.name, second.name) < 0;
+  if (const int order = compare(a.version_created_at, b.version_created_at)) return order;
+  if (const int order = compare(first.template_version_id, second.template_version_id)) return order;
+  return pg::compare(first.name, second.name);
 }
 
-// Their positions.
+// Their positions. By PostgreSQL's sort, which a collation that contradicts itself leads to a wrong order, and
+// not out of bounds.
 std::vector<std::size_t> in_order(const std::vector<Found> &found) {
   std::vector<std::size_t> order(found.size());
   for (std::size_t i = 0; i < order.size(); i++) order[i] = i;
-  if (order.size() < 2) return order;
   pg::call([&] {
-    std::sort(order.begin(), order.end(),
-              [&](std::size_t a, std::size_t b) { return comes_before(found[a], found[b]); });
+    const auto compare_positions = [](const void *a, const void *b, void *all) {
+      const auto *places = static_cast<const Found *>(all);
+      return compare_places(places[*static_cast<const std::size_t *>(a)],
+                            places[*static_cast<const std::size_t *>(b)]);
+    };
+    qsort_arg(order.data(), order.size(), sizeof(std::size_t), compare_positions,
+              const_cast<Found *>(found.data()));
   });
   return order;
 }

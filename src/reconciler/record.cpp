@@ -121,7 +121,7 @@ pg::JsonbDatum to_jsonb(std::span<const PresetFailure> failures) {
     json.end_object();
   }
   json.end_array();
-  return {json.end()};
+  return {json.result()};
 }
 pg::JsonbDatum to_jsonb(std::span<const core::PresetPlan> plans,
                         const std::map<core::Uuid, int> &created_by_preset) {
@@ -140,7 +140,7 @@ pg::JsonbDatum to_jsonb(std::span<const core::PresetPlan> plans,
     json.end_object();
   }
   json.end_array();
-  return {json.end()};
+  return {json.result()};
 }
 
 core::Uuid store_pass(std::span<const core::PresetPlan> plans, const Applied &applied, const PassStats &stats,
@@ -164,8 +164,8 @@ std::optional<core::Uuid> record(std::span<const core::PresetPlan> plans, const 
                                  const std::vector<core::Uuid> &parts, const PassStats &stats,
                                  core::Instant now) {
   store_statuses(plans, now);
-  std::optional<core::Uuid> pass;
   store_failures(applied.failures, now);
+  std::optional<core::Uuid> pass;
   if (stats.did_something() || !parts.empty()) pass = store_pass(plans, applied, stats, now);
   if (!parts.empty()) merge_parts.run({*pass, parts});
   return pass;

@@ -30,8 +30,10 @@ bool paused() {
     if (settings.next()) {
       Jsonb *json = DatumGetJsonbP(
           DirectFunctionCall1(jsonb_in, CStringGetDatum(TextDatumGetCString(settings.value("value")))));
-      const JsonbValue *value =
-          getKeyJsonValueFromContainer(&json->root, member.data(), member.size(), nullptr);
+      JsonbValue *value =
+          !JB_ROOT_IS_OBJECT(json)
+              ? nullptr
+              : getKeyJsonValueFromContainer(&json->root, member.data(), member.size(), nullptr);
       is_paused = value != nullptr && value->type == jbvBool && value->val.boolean;
     }
     settings.end();

@@ -1,4 +1,4 @@
-// Why nothing is to happen in this database.
+// Whether passes are to act in this database.
 #pragma once
 
 #include "pg/boundary.hpp"

@@ -15,7 +15,8 @@ CREATE INDEX prebuild_events_preset_id_idx ON prebuilds.prebuild_events (preset_
 CREATE INDEX prebuild_events_unfolded_idx ON prebuilds.prebuild_events (created_at) WHERE NOT folded;
 CREATE INDEX prebuild_events_folded_idx ON prebuilds.prebuild_events (event_type, created_at) WHERE folded;
 COMMENT ON TABLE prebuilds.prebuild_events IS
-    'Claims and misses; rows and not counters, so that two claims of a pool never wait for each other';
+    'Claims and misses; rows and not counters, so that two claims of a pool never wait for each other. Written without '
+    'statements: triggers FOR EACH STATEMENT and rules see nothing';
 COMMENT ON COLUMN prebuilds.prebuild_events.folded IS 'It is counted in metric_totals, and may be purged';
 
 -- A row without a statement: to start an executor takes longer than to write it.
@@ -89,7 +90,8 @@ CREATE TABLE prebuilds.reconcile_passes (
 );
 CREATE INDEX reconcile_passes_unfolded_idx ON prebuilds.reconcile_passes (created_at) WHERE NOT folded;
 CREATE INDEX reconcile_passes_folded_idx ON prebuilds.reconcile_passes (created_at) WHERE folded;
-COMMENT ON TABLE prebuilds.reconcile_passes IS 'One row per pass that did something';
+COMMENT ON TABLE prebuilds.reconcile_passes IS
+    'One row per pass that did something. Written without statements, as prebuild_events is';
 COMMENT ON COLUMN prebuilds.reconcile_passes.created_at IS 'The instant that the pass decided for';
 COMMENT ON COLUMN prebuilds.reconcile_passes.failures IS
     'The presets left out: [{"preset_id", "sqlstate", "message"}]';

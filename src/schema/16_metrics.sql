@@ -11,7 +11,8 @@ CREATE TABLE prebuilds.metric_observations (
     seconds     numeric
 );
 COMMENT ON TABLE prebuilds.metric_observations IS
-    'Single values that finished builds and ready prebuilds add to the metrics, until they are folded into metric_totals';
+    'Single values that finished builds and ready prebuilds add to the metrics, until they are folded into '
+    'metric_totals. Written without statements, as prebuild_events is';
 COMMENT ON COLUMN prebuilds.metric_observations.template_id IS
     'No reference: it would lock the template after the workspace, against the order of locks';
 COMMENT ON COLUMN prebuilds.metric_observations.preset_name IS 'Empty = built without a preset';

@@ -31,7 +31,8 @@ CREATE INDEX live_prebuilds_build_preset_id_idx ON prebuilds.live_prebuilds (bui
 
 COMMENT ON TABLE prebuilds.live_prebuilds IS
     'Derived: one row per workspace of the prebuilds user that is not deleted and has a build. Whoever changes a '
-    'prebuild locks its row here, because PostgreSQL re-checks only the locked row after a wait';
+    'prebuild locks its row here, because PostgreSQL re-checks only the locked row after a wait. It takes no '
+    'other columns: a row is derived and compared as a whole';
 COMMENT ON COLUMN prebuilds.live_prebuilds.preset_id IS
     'The pool it counts in: of a running prebuild, the preset of its newest start build that has one; of any other, the '
     'latest build''s own, else that one';

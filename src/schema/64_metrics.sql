@@ -103,7 +103,7 @@ END
 $$;
 COMMENT ON FUNCTION prebuilds.observe_ready_prebuild(uuid, timestamptz) IS
     'Adds to metric_observations how long it took from the creation of a prebuild until now that it is ready; nothing '
-    'while it is not, nor for any other workspace';
+    'while it is not, nor for any other workspace, nor for one that was created at an infinite instant';
 
 -- Totals -----------------------------------------------------------------------------------------------------------
 
