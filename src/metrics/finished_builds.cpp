@@ -1,6 +1,7 @@
 #include "metrics/finished_builds.hpp"
 
 #include "pg/index_scan.hpp"
+#include "pg/jsonb.hpp"
 #include "pg/table_writer.hpp"
 
 namespace prebuilds::metrics {
@@ -21,16 +22,10 @@ struct Told {
   Series series;
 };
 
-core::Uuid uuid(pg::IndexScan &row, const char *column) { return pg::to_uuid(row.value(row.column(column))); }
-
 bool says_claim(Datum input) {
-  constexpr std::string_view member = "prebuilt_workspace_stage";
-  Jsonb *object = DatumGetJsonbP(input);
-  JsonbValue stage;
-  return JB_ROOT_IS_OBJECT(object) &&
-         getKeyJsonValueFromContainer(&object->root, member.data(), member.size(), &stage) != nullptr &&
-         stage.type == jbvString &&
-         std::string_view(stage.val.string.val, static_cast<std::size_t>(stage.val.string.len)) == "claim";
+  const JsonbValue *stage = pg::find_member(input, "prebuilt_workspace_stage");
+  return stage != nullptr && stage->type == jbvString &&
+         std::string_view(stage->val.string.val, static_cast<std::size_t>(stage->val.string.len)) == "claim";
 }
 
 // Whether a start of the workspace before this build has succeeded. The newest ones first: most often it is
@@ -50,7 +45,7 @@ bool started_before(const core::Uuid &workspace, int build_number) {
     while (!found && builds.next(BackwardScanDirection)) {
       CHECK_FOR_INTERRUPTS();
       if (DatumGetObjectId(builds.value(transition)) != start) continue;
-      jobs.start(uuid(builds, "job_id"));
+      jobs.start(builds.uuid("job_id"));
       found = jobs.next() && DatumGetObjectId(jobs.value(status)) == succeeded;
     }
     builds.end();
@@ -68,7 +63,7 @@ void find_series(std::span<Told> builds) {
       versions.start(told.build->template_version_id);
       if (!versions.next()) continue;
       told.series.found = true;
-      told.series.template_id = uuid(versions, "template_id");
+      told.series.template_id = versions.uuid("template_id");
       if (!told.build->preset_id) continue;
       presets.start(*told.build->preset_id);
       if (!presets.next()) continue;
@@ -148,10 +143,10 @@ std::vector<StoredBuild> builds_of(std::span<const core::FinishedJob> jobs) {
       StoredBuild build;
       build.build = {.job = job,
                      .start = DatumGetObjectId(builds.value(transition)) == start,
-                     .system_initiated = uuid(builds, "initiator_id") == core::system_user,
+                     .system_initiated = builds.uuid("initiator_id") == core::system_user,
                      .build_number = DatumGetInt32(builds.value(builds.column("build_number")))};
-      build.workspace_id = uuid(builds, "workspace_id");
-      build.template_version_id = uuid(builds, "template_version_id");
+      build.workspace_id = builds.uuid("workspace_id");
+      build.template_version_id = builds.uuid("template_version_id");
       if (!builds.is_null(preset)) build.preset_id = pg::to_uuid(builds.value(preset));
       build.open = DatumGetBool(builds.value(builds.column("open")));
       found.push_back(build);

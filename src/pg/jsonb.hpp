@@ -1,4 +1,4 @@
-// Values of type jsonb, made member by member.
+// Values of type jsonb, made and read member by member.
 #pragma once
 
 #include "pg/datum.hpp"
@@ -52,5 +52,12 @@ class JsonbBuilder {
   JsonbParseState *state_ = nullptr;
   JsonbValue *last_ = nullptr;
 };
+
+// A member of an object; null if there is none, or the value is no object. Only inside of call().
+inline const JsonbValue *find_member(Datum json, std::string_view key) {
+  Jsonb *object = DatumGetJsonbP(json);
+  if (!JB_ROOT_IS_OBJECT(object)) return nullptr;
+  return getKeyJsonValueFromContainer(&object->root, key.data(), static_cast<int>(key.size()), nullptr);
+}
 
 }  // namespace prebuilds::pg

@@ -5,17 +5,17 @@
 
 namespace prebuilds::pg {
 
+// Until the nest level of settings ends that was begun last. Only inside of call().
+inline void set_in_level(const char *name, const char *value) {
+  set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
 // What is set lasts as long as the object. An error leaves the restoring to abort.
 class ScopedSettings {
  public:
   ScopedSettings(std::initializer_list<std::pair<const char *, const char *>> settings)
       : level_(call([] { return NewGUCNestLevel(); })) {
-    for (const auto &setting : settings) {
-      call([&] {
-        return set_config_option(setting.first, setting.second, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-                                 true, 0, false);
-      });
-    }
+    for (const auto &setting : settings) call([&] { set_in_level(setting.first, setting.second); });
   }
   ~ScopedSettings() {
     if (std::uncaught_exceptions() == exceptions_) AtEOXact_GUC(/* isCommit = */ true, level_);

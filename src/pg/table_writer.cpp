@@ -1,6 +1,7 @@
 #include "pg/table_writer.hpp"
 
 #include "pg/relation.hpp"
+#include "pg/settings.hpp"
 
 namespace prebuilds::pg {
 
@@ -72,8 +73,7 @@ void TableWriter::insert(std::span<const Param> row) {
   // The expressions of other columns may look names up: not where the caller wants, who may have fewer rights
   // than they run with.
   const int level = NewGUCNestLevel();
-  set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                    false);
+  set_in_level("search_path", "pg_catalog, pg_temp");
   hold_defaults(known);
   store_new();
   AtEOXact_GUC(/* isCommit = */ true, level);

@@ -2,6 +2,7 @@
 
 #include "pg/gucs.hpp"
 #include "pg/index_scan.hpp"
+#include "pg/jsonb.hpp"
 
 namespace prebuilds::reconciler {
 
@@ -22,18 +23,14 @@ bool held() {
 
 bool paused() {
   return pg::call([] {
-    constexpr std::string_view member = "reconciliation_paused";
     pg::IndexScan settings("site_configs", "site_configs_pkey");
     ScanKeyData key = pg::text_key(1, CStringGetTextDatum("prebuilds_settings"));
     settings.start(&key);
     bool is_paused = false;
     if (settings.next()) {
-      Jsonb *json = DatumGetJsonbP(
-          DirectFunctionCall1(jsonb_in, CStringGetDatum(TextDatumGetCString(settings.value("value")))));
-      JsonbValue *value =
-          !JB_ROOT_IS_OBJECT(json)
-              ? nullptr
-              : getKeyJsonValueFromContainer(&json->root, member.data(), member.size(), nullptr);
+      const JsonbValue *value = pg::find_member(
+          DirectFunctionCall1(jsonb_in, CStringGetDatum(TextDatumGetCString(settings.value("value")))),
+          "reconciliation_paused");
       is_paused = value != nullptr && value->type == jbvBool && value->val.boolean;
     }
     settings.end();
