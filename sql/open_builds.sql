@@ -114,13 +114,18 @@ COMMIT;
 CREATE ROLE regress_queue_writer;
 GRANT USAGE ON SCHEMA prebuilds TO regress_queue_writer;
 GRANT SELECT, UPDATE ON provisioner_jobs TO regress_queue_writer;
-CREATE FUNCTION pg_temp.never(uuid, uuid) RETURNS boolean LANGUAGE sql RETURN false;
-CREATE OPERATOR pg_temp.= (LEFTARG = uuid, RIGHTARG = uuid, FUNCTION = pg_temp.never);
+CREATE SCHEMA hers;
+GRANT USAGE ON SCHEMA hers TO regress_queue_writer;
+CREATE FUNCTION hers.never(uuid, uuid) RETURNS boolean LANGUAGE sql RETURN false;
+CREATE OPERATOR hers.= (LEFTARG = uuid, RIGHTARG = uuid, FUNCTION = hers.never);
 SET ROLE regress_queue_writer;
-SET search_path = pg_temp, pg_catalog;
+SET search_path = hers, pg_catalog;
 UPDATE prebuilds.provisioner_jobs SET completed_at = now();
 RESET ROLE;
 SET search_path = prebuilds, public;
+DROP OPERATOR hers.= (uuid, uuid);
+DROP FUNCTION hers.never;
+DROP SCHEMA hers;
 SELECT count(*) FILTER (WHERE open) AS open, count(*) FILTER (WHERE wrong) AS wrong FROM pg_temp.builds;
 
 -- A replica's load keeps the flag as well, whatever the loader says, with builds before their jobs.

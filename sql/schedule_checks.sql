@@ -93,14 +93,19 @@ ROLLBACK;
 CREATE ROLE regress_schedule_writer;
 GRANT USAGE ON SCHEMA prebuilds TO regress_schedule_writer;
 GRANT SELECT, INSERT, UPDATE ON template_version_preset_prebuild_schedules TO regress_schedule_writer;
-CREATE FUNCTION pg_temp.never(uuid, uuid) RETURNS boolean LANGUAGE sql RETURN false;
-CREATE OPERATOR pg_temp.= (LEFTARG = uuid, RIGHTARG = uuid, FUNCTION = pg_temp.never);
+CREATE SCHEMA hers;
+GRANT USAGE ON SCHEMA hers TO regress_schedule_writer;
+CREATE FUNCTION hers.never(uuid, uuid) RETURNS boolean LANGUAGE sql RETURN false;
+CREATE OPERATOR hers.= (LEFTARG = uuid, RIGHTARG = uuid, FUNCTION = hers.never);
 SET ROLE regress_schedule_writer;
-SET search_path = pg_temp, pg_catalog;
+SET search_path = hers, pg_catalog;
 INSERT INTO prebuilds.template_version_preset_prebuild_schedules (preset_id, cron_expression) VALUES (pg_temp.id(12), '* 10 5 * *');
 INSERT INTO prebuilds.template_version_preset_prebuild_schedules (preset_id, cron_expression) VALUES (pg_temp.id(12), '* 11 5 * *');
 RESET ROLE;
 SET search_path = prebuilds, public;
+DROP OPERATOR hers.= (uuid, uuid);
+DROP FUNCTION hers.never;
+DROP SCHEMA hers;
 
 -- With triggers off anything can be stored, and the next write of that preset says so.
 SET session_replication_role = replica;
