@@ -9,6 +9,7 @@ PG_SRCS = src/module.cpp src/pg/boundary.cpp src/pg/datum.cpp src/pg/gucs.cpp sr
 CHECKS_SRCS = src/checks/parameters.cpp src/checks/open_builds.cpp src/checks/preset_values.cpp src/checks/schedules.cpp src/checks/templates.cpp src/checks/timezone.cpp
 MARKS_SRCS = src/marks/entries.cpp src/marks/marks.cpp
 METRICS_SRCS = src/metrics/finished_builds.cpp src/metrics/prebuild_events.cpp
+CLAIMS_SRCS = src/claims/expiry.cpp
 ROW_LOCKS_SRCS = src/row_locks/claim_terms.cpp src/row_locks/oldest_job.cpp src/row_locks/oldest_prebuild.cpp src/row_locks/workspace.cpp
 READ_MODEL_SRCS = src/read_model/announcements.cpp src/read_model/definition.cpp src/read_model/derive.cpp src/read_model/job_queues.cpp src/read_model/triggers.cpp src/read_model/verify.cpp
 RECONCILER_SRCS = src/reconciler/active_presets.cpp src/reconciler/apply.cpp src/reconciler/configurations.cpp src/reconciler/count_prebuilds.cpp src/reconciler/functions.cpp src/reconciler/membership.cpp src/reconciler/names.cpp src/reconciler/pass.cpp src/reconciler/pass_lock.cpp src/reconciler/pool_scan.cpp src/reconciler/record.cpp src/reconciler/snapshot.cpp src/reconciler/standstill.cpp

@@ -1,5 +1,7 @@
 #include "core/balance.hpp"
 
+#include "core/expiry.hpp"
+
 namespace prebuilds::core {
 
 std::optional<Instant> next_expiry(const Demand &preset, const PoolCounts &pool) {
@@ -15,9 +17,8 @@ bool may_need_something(const std::optional<Demand> &active, const PoolCounts &p
 
 bool counts_suffice(const std::optional<Demand> &active, const PoolCounts &pool, Instant now) {
   if (!active || active->scheduled) return false;
-  const auto expiry = next_expiry(*active, pool);
-  const bool expired =
-      (pool.oldest_running && pool.oldest_running < active->last_invalidated_at) || (expiry && *expiry < now);
+  const bool expired = pool.oldest_running &&
+                       *pool.oldest_running < oldest_unexpired(active->ttl, active->last_invalidated_at, now);
   return !expired && pool.failed_starts == 0 && pool.running + pool.starting <= active->desired_instances;
 }
 

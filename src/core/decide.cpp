@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/expiry.hpp"
+
 namespace prebuilds::core {
 
 namespace {
@@ -208,8 +210,7 @@ std::string problem_of(const PresetSnapshot &preset, const Desired &desired, con
 }  // namespace
 
 bool is_expired(Instant created_at, const PresetSnapshot &preset, Instant now) {
-  return is_invalidated(created_at, preset) ||
-         (preset.ttl && *preset.ttl > Duration::zero() && elapsed(created_at, now) > *preset.ttl);
+  return created_at < oldest_unexpired(preset.ttl, preset.last_invalidated_at, now);
 }
 
 bool is_hard_limited(const PresetSnapshot &preset, const Settings &settings) {

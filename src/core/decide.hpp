@@ -65,7 +65,6 @@ struct Decision {
   bool newly_hard_limited() const { return new_status == PrebuildStatus::hard_limited; }
 };
 
-// created_at before the last invalidation, or older than a TTL above zero; both strict.
 bool is_expired(Instant created_at, const PresetSnapshot &preset, Instant now);
 
 // The newest `failure_hard_limit` builds of the failure base all failed, and there are that many.

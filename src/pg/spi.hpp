@@ -61,6 +61,7 @@ struct Param {
   Param(const std::vector<std::int64_t> &v) : value(to_array(std::span(v))) {}
   Param(const std::vector<Timestamp> &v) : value(to_array(std::span(v))) {}
   Param(const std::vector<Record> &v);
+  Param(const NullableDatum &v) : value(v.value), null(v.isnull) {}
   Param(std::nullopt_t) : null(true) {}
   template <class T>
   Param(const std::optional<T> &v) : Param(v ? Param(*v) : Param(std::nullopt)) {}

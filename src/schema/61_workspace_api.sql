@@ -47,16 +47,10 @@ COMMENT ON FUNCTION @extschema@.prebuilds_ensure_user(text, text) IS
 
 CREATE FUNCTION prebuilds.oldest_unexpired(last_invalidated_at timestamptz, ttl_seconds integer, now timestamptz)
     RETURNS timestamptz
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN coalesce(
-        greatest(last_invalidated_at,
-                 -- Earlier the difference may be out of range.
-                 CASE WHEN ttl_seconds > 0 AND now OPERATOR(pg_catalog.>) '4000-01-01 00:00:00+00 BC'::pg_catalog.timestamptz
-                      THEN now OPERATOR(pg_catalog.-) pg_catalog.make_interval(secs => ttl_seconds)
-                 END),
-        '-infinity'::pg_catalog.timestamptz);
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'prebuilds_oldest_unexpired';
 COMMENT ON FUNCTION prebuilds.oldest_unexpired(timestamptz, integer, timestamptz) IS
-    'A running prebuild of a preset has expired if and only if it was created before this instant';
+    'A running prebuild of a preset has expired if and only if it was created before this instant. NULL = now is NULL';
 
 CREATE FUNCTION @extschema@.prebuilds_find_preset(organization text, template text, preset text DEFAULT NULL)
     RETURNS TABLE (template_id uuid, template_version_id uuid, preset_id uuid, eligible integer)

@@ -200,7 +200,9 @@ TEST(Decide, ExpiryIsStrict) {
 TEST(Decide, ExpiryAtTheEndsOfTime) {
   PresetSnapshot preset = active(0);
   preset.ttl = Duration::max();
-  EXPECT_FALSE(is_expired(Instant::min(), preset, Instant::max()));
+  EXPECT_FALSE(is_expired(Instant{}, preset, now));
+  EXPECT_TRUE(is_expired(Instant::min(), preset, now)) << "it is infinitely old";
+  EXPECT_FALSE(is_expired(Instant::min(), preset, Instant::min()));
   preset.ttl = 1us;
   EXPECT_TRUE(is_expired(Instant::min(), preset, Instant::max()));
   EXPECT_FALSE(is_expired(Instant::max(), preset, Instant::min()));
