@@ -77,6 +77,16 @@ DELETE FROM workspaces;
 SELECT created FROM prebuilds_reconcile_preset(fixture.id('p'));
 SELECT created_at BETWEEN now() - interval '1 minute' AND clock_timestamp() AS now FROM workspaces;
 
+-- A claim writes the last instant that there is as it was told.
+BEGIN;
+UPDATE template_version_presets SET invalidate_after_secs = NULL WHERE id = fixture.id('p');
+CALL fixture.person('bob');
+SELECT count(fixture.ready('late'));
+SELECT prebuilds_claim(fixture.id('p'), fixture.id('bob'), 'late', as_of => '294276-12-31 23:59:59.999999+00') = fixture.id('late') AS claimed;
+SELECT w.updated_at, w.last_used_at, b.created_at AS built_at
+FROM workspaces w JOIN workspace_builds b ON b.workspace_id = w.id AND b.build_number = 2 WHERE w.id = fixture.id('late');
+ROLLBACK;
+
 -- Whoever is allowed to look may look at now; only an operator may at another instant.
 CREATE ROLE as_of_observer;
 CREATE ROLE as_of_operator;

@@ -31,6 +31,31 @@ SELECT prebuilds_claim(:'small', :'ann', 'third') IS NULL AS none_left;
 ROLLBACK;
 SELECT eligible FROM prebuilds_find_preset('acme', 'web');
 
+-- Nobody's operators and search_path matter, and what reads when the event is written sees the claim's own rows.
+CREATE SCHEMA hers;
+CREATE FUNCTION hers.never(uuid, uuid) RETURNS boolean LANGUAGE sql RETURN false;
+CREATE OPERATOR hers.= (LEFTARG = uuid, RIGHTARG = uuid, FUNCTION = hers.never);
+CREATE FUNCTION pg_temp.count_builds() RETURNS trigger LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RAISE NOTICE 'builds at work: %', (SELECT count(*) FROM prebuilds.workspace_builds WHERE open);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER count_builds BEFORE INSERT ON prebuilds.prebuild_events FOR EACH ROW EXECUTE FUNCTION pg_temp.count_builds();
+BEGIN;
+SET LOCAL search_path = hers, pg_catalog;
+SELECT (prebuilds.claim(:'small', :'ann', 'second', NULL, NULL, NULL, true, NULL, now())).workspace_id
+       OPERATOR(pg_catalog.=) :'younger' AS the_other_one;
+RESET search_path;
+SELECT w.name, b.build_number, b.transition, count(p) AS parameters
+FROM prebuilds.workspaces w JOIN prebuilds.workspace_builds b ON b.workspace_id = w.id
+LEFT JOIN prebuilds.workspace_build_parameters p ON p.workspace_build_id = b.id
+WHERE w.id = :'younger' GROUP BY w.name, b.build_number, b.transition ORDER BY b.build_number;
+ROLLBACK;
+DROP TRIGGER count_builds ON prebuilds.prebuild_events;
+DROP OPERATOR hers.= (uuid, uuid);
+DROP FUNCTION hers.never;
+DROP SCHEMA hers;
+
 -- Without a build it is handed over as it runs.
 SELECT prebuilds_claim(:'small', :'bob', 'as it is', build => false) = :'younger' AS the_other_one;
 SELECT count(*) AS builds FROM prebuilds.workspace_builds WHERE workspace_id = :'younger';

@@ -47,5 +47,11 @@ UPDATE prebuilds.workspaces SET deleted = true WHERE name = 'Taken';
 SELECT pg_temp.prebuild(:'small', 'prebuild', '1 hour') AS prebuild \gset
 SELECT prebuilds_claim(:'small', :'ann', 'taken') = :'prebuild' AS claimed;
 
+-- there is no build after the last number
+SELECT pg_temp.prebuild(:'small', 'prebuild', '1 hour') AS prebuild \gset
+UPDATE prebuilds.workspace_builds SET build_number = 2147483647 WHERE workspace_id = :'prebuild';
+SELECT pg_temp.refused($$SELECT prebuilds_claim(%L, %L, 'last')$$, :'small', :'ann');
+SELECT prebuilds_claim(:'small', :'ann', 'last', build => false) = :'prebuild' AS claimed;
+
 SELECT event_type, count(*) FROM prebuilds.prebuild_events GROUP BY event_type ORDER BY event_type;
 DROP EXTENSION pg_prebuilds;

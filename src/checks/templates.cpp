@@ -5,6 +5,8 @@
 // needs therefore looks on the latest snapshot, as PostgreSQL's own foreign keys do: the deletion for
 // workspaces, a claim for a deletion. A workspace from scratch needs no such look: it locks the template's
 // row, which a deletion has changed.
+#include "checks/templates.hpp"
+
 #include "pg/settings.hpp"
 #include "pg/spi.hpp"
 
@@ -35,10 +37,21 @@ constinit pg::Statement select_deleted("SELECT deleted FROM prebuilds.templates 
 
 }  // namespace
 
+namespace prebuilds::checks {
+
+bool deleted_meanwhile(const core::Uuid &template_id) {
+  if (!IsolationUsesXactSnapshot()) return false;
+  const pg::StatementSettings settings;
+  const pg::SpiSession session;
+  const pg::Rows found = select_deleted.run({template_id});
+  return found.empty() || found.first([](pg::Row &row) { return row.boolean(); });
+}
+
+}  // namespace prebuilds::checks
+
 extern "C" {
 
 PG_FUNCTION_INFO_V1(prebuilds_workspaces_in_the_way);
-PG_FUNCTION_INFO_V1(prebuilds_deleted_meanwhile);
 
 // prebuilds.workspaces_in_the_way(template_id uuid) returns bigint
 PGDLLEXPORT Datum prebuilds_workspaces_in_the_way(PG_FUNCTION_ARGS) {
@@ -48,19 +61,6 @@ PGDLLEXPORT Datum prebuilds_workspaces_in_the_way(PG_FUNCTION_ARGS) {
     const pg::SpiSession session;
     lock_prebuilds.run({id});
     return Int64GetDatum(count_people.run({id}).first([](pg::Row &row) { return row.bigint(); }));
-  });
-}
-
-// prebuilds.deleted_meanwhile(template_id uuid) returns boolean
-PGDLLEXPORT Datum prebuilds_deleted_meanwhile(PG_FUNCTION_ARGS) {
-  return pg::entry([&] {
-    if (!IsolationUsesXactSnapshot())
-      return BoolGetDatum(false);  // the caller's own statement would have seen it
-    const core::Uuid id = pg::to_uuid(PG_GETARG_DATUM(0));
-    const pg::StatementSettings settings;
-    const pg::SpiSession session;
-    const pg::Rows found = select_deleted.run({id});
-    return BoolGetDatum(found.empty() || found.first([](pg::Row &row) { return row.boolean(); }));
   });
 }
 

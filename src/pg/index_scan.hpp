@@ -7,6 +7,9 @@
 
 namespace prebuilds::pg {
 
+// A snapshot as a statement of the transaction would have that begins now. Only inside of call().
+inline void push_statement_snapshot() { PushActiveSnapshot(GetTransactionSnapshot()); }
+
 enum class RowLock { taken, others, gone };  // ours; somebody else's; there is no such row any more
 
 // Conditions of a scan on columns of its index, counted from 1. What they point to has to live as long as the

@@ -16,6 +16,17 @@ Datum result_row(FunctionCallInfo fcinfo, std::array<Datum, columns> values,
   });
 }
 
+template <std::size_t columns>
+Datum result_row(FunctionCallInfo fcinfo, const std::array<Param, columns> &row) {
+  std::array<Datum, columns> values;
+  std::array<bool, columns> nulls;
+  for (std::size_t i = 0; i < columns; i++) {
+    values[i] = row[i].value;
+    nulls[i] = row[i].null;
+  }
+  return result_row(fcinfo, values, nulls);
+}
+
 // The rows that a set-returning function gives back.
 class ResultSet {
  public:

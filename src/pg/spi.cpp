@@ -74,6 +74,9 @@ void Rows::deform(std::uint64_t i, std::array<Datum, 64> &values, std::array<boo
 
 Rows Statement::read(std::initializer_list<Param> params) { return execute(params, Under::active_snapshot); }
 Rows Statement::run(std::initializer_list<Param> params) { return execute(params, Under::latest_snapshot); }
+Rows Statement::run_at_isolation_level(std::initializer_list<Param> params) {
+  return execute(params, Under::transaction_snapshot);
+}
 
 void Statement::prepare() {
   SPIPlanPtr plan = call([&] {
@@ -98,10 +101,11 @@ Rows Statement::execute(std::initializer_list<Param> params, Under under) {
     nulls[n++] = param.null ? 'n' : ' ';
   }
   check(call([&] {
-          return under == Under::active_snapshot
-                     ? SPI_execute_plan(plan_, values.data(), nulls.data(), /* read_only = */ true, 0)
-                     : SPI_execute_snapshot(plan_, values.data(), nulls.data(), GetLatestSnapshot(), InvalidSnapshot,
-                                            /* read_only = */ false, /* fire_triggers = */ true, 0);
+          return under == Under::latest_snapshot
+                     ? SPI_execute_snapshot(plan_, values.data(), nulls.data(), GetLatestSnapshot(), InvalidSnapshot,
+                                            /* read_only = */ false, /* fire_triggers = */ true, 0)
+                     : SPI_execute_plan(plan_, values.data(), nulls.data(),
+                                        /* read_only = */ under == Under::active_snapshot, 0);
         }),
         "SPI statement");
   return Rows(SPI_tuptable, SPI_processed);

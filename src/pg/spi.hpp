@@ -32,8 +32,11 @@ struct Seconds {
   core::Duration duration;
 };
 
-// A value of type jsonb.
+// A value of type jsonb, or text, as it is.
 struct JsonbDatum {
+  Datum value;
+};
+struct TextDatum {
   Datum value;
 };
 
@@ -55,6 +58,7 @@ struct Param {
   Param(bool v) : value(BoolGetDatum(v)) {}
   Param(char v) : value(CharGetDatum(v)) {}
   Param(JsonbDatum v) : value(v.value) {}
+  Param(TextDatum v) : value(v.value) {}
   Param(const std::vector<core::Uuid> &v) : value(to_array(std::span(v))) {}
   Param(const std::vector<std::string> &v) : value(to_array(std::span(v))) {}
   Param(const std::vector<int> &v) : value(to_array(std::span(v))) {}
@@ -161,9 +165,11 @@ class Statement {
   // Reads, locks or writes under a snapshot taken now, whatever the isolation level: rows committed since the
   // pass's snapshot are seen, as PostgreSQL's own foreign keys do it.
   Rows run(std::initializer_list<Param> params = {});
+  // Runs as a statement of the transaction would, at its isolation level.
+  Rows run_at_isolation_level(std::initializer_list<Param> params = {});
 
  private:
-  enum class Under { active_snapshot, latest_snapshot };
+  enum class Under { active_snapshot, latest_snapshot, transaction_snapshot };
   Rows execute(std::initializer_list<Param> params, Under under);
   void prepare();
 

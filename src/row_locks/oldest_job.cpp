@@ -1,7 +1,7 @@
 // What a provisioner takes: the oldest pending job of its queues that nobody else has locked.
 #include "marks/lists.hpp"
 #include "marks/marks.hpp"
-#include "row_locks/row_locks.hpp"
+#include "pg/result_set.hpp"
 
 using namespace prebuilds;
 
@@ -35,7 +35,29 @@ enum Column {
   columns
 };
 
-using PendingJob = row_locks::Composite<columns>;
+// NULL where nothing is set.
+class PendingJob {
+ public:
+  void set(std::size_t column, Datum value) {
+    values_[column] = value;
+    nulls_[column] = false;
+  }
+  // From a row's column of the same meaning. Only inside of call().
+  void take(std::size_t column, pg::IndexScan &row, const char *name) {
+    if (const auto value = row.copy(name)) set(column, *value);
+  }
+  Datum result(FunctionCallInfo fcinfo) const { return pg::result_row(fcinfo, values_, nulls_); }
+
+ private:
+  static constexpr std::array<bool, columns> all_null() {
+    std::array<bool, columns> nulls{};
+    nulls.fill(true);
+    return nulls;
+  }
+
+  std::array<Datum, columns> values_{};
+  std::array<bool, columns> nulls_ = all_null();
+};
 
 // Once it is locked: somebody may have taken or canceled it meanwhile.
 bool is_pending(pg::IndexScan &job) {
@@ -97,7 +119,7 @@ std::optional<PendingJob> pick(std::span<Queue> queues, bool of_prebuilds_user,
   return pg::call([&] {
     PendingJob taken;
     bool found = false;
-    row_locks::push_statement_snapshot();
+    pg::push_statement_snapshot();
     const std::span cursors(static_cast<Cursor *>(palloc(queues.size() * sizeof(Cursor))), queues.size());
     for (std::size_t i = 0; i < queues.size(); i++) {
       Queue &queue = queues[i];

@@ -1,7 +1,8 @@
 // A workspace and its job, locked in the order in which everybody locks: the workspace, its row of the read
 // model, the job. Each waits for whoever holds it, as long as lock_timeout allows, and is looked for anew
 // once the one before it is locked.
-#include "row_locks/row_locks.hpp"
+#include "pg/index_scan.hpp"
+#include "pg/result_set.hpp"
 
 using namespace prebuilds;
 
@@ -11,7 +12,7 @@ namespace {
 // call().
 template <class F>
 bool lock_row(const char *table, const char *key, const core::Uuid &id, F f) {
-  row_locks::push_statement_snapshot();
+  pg::push_statement_snapshot();
   pg::IndexScan row(table, key, 1, RowShareLock);
   row.start(id);
   const bool locked = row.next() && row.lock_like_select(LockWaitBlock) == pg::RowLock::taken;
@@ -41,7 +42,7 @@ struct Locked {
 };
 
 void find_build(const core::Uuid &job, Locked &locked) {
-  row_locks::push_statement_snapshot();
+  pg::push_statement_snapshot();
   locked.has_build =
       pg::find_row("workspace_builds", "workspace_builds_job_id_key", job, [&](pg::IndexScan &build) {
         locked.workspace_id = build.uuid("workspace_id");

@@ -19,14 +19,6 @@ COMMENT ON TABLE prebuilds.prebuild_events IS
     'statements: triggers FOR EACH STATEMENT and rules see nothing';
 COMMENT ON COLUMN prebuilds.prebuild_events.folded IS 'It is counted in metric_totals, and may be purged';
 
--- A row without a statement: to start an executor takes longer than to write it.
-CREATE FUNCTION prebuilds.record_event(preset_id uuid, event_type prebuilds.prebuild_event_type, at timestamptz)
-    RETURNS uuid
-    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
-    AS 'MODULE_PATHNAME', 'prebuilds_record_event';
-COMMENT ON FUNCTION prebuilds.record_event(uuid, prebuilds.prebuild_event_type, timestamptz) IS
-    'Adds a row to prebuild_events, and returns its id';
-
 CREATE TABLE prebuilds.notifications (
     id           uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
     created_at   timestamptz NOT NULL DEFAULT now(),

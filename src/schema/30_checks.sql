@@ -44,16 +44,10 @@ CREATE TRIGGER check_changed_zone AFTER UPDATE OF scheduling_timezone ON prebuil
 CREATE FUNCTION prebuilds.workspaces_in_the_way(template_id uuid) RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'prebuilds_workspaces_in_the_way';
-CREATE FUNCTION prebuilds.deleted_meanwhile(template_id uuid) RETURNS boolean
-    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
-    AS 'MODULE_PATHNAME', 'prebuilds_deleted_meanwhile';
 COMMENT ON FUNCTION prebuilds.workspaces_in_the_way(uuid) IS
     'How many workspaces of people forbid to delete a template, whose row the caller has locked FOR UPDATE. Waits for '
     'claims under way, and sees what has committed since the transaction''s snapshot. Error 40001: in REPEATABLE READ and '
     'above, when one that it waited for commits';
-COMMENT ON FUNCTION prebuilds.deleted_meanwhile(uuid) IS
-    'Whether a template that the transaction''s snapshot shows has been deleted since; never in READ COMMITTED, where each '
-    'statement sees it. A caller who has locked a prebuild of it keeps later deletions waiting';
 
 -- workspace_builds.open. Its triggers look at the job by a key look-up without SQL: a person's build costs a
 -- microsecond. Names sort before those of the read model, which fire after them.

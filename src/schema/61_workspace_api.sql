@@ -137,45 +137,17 @@ COMMENT ON FUNCTION @extschema@.prebuilds_match_preset(uuid, jsonb) IS
 -- Claims -----------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION prebuilds.insert_build(
-    workspace_id uuid, organization_id uuid, template_version_id uuid, provisioner text, tags jsonb,
-    build_number integer, transition prebuilds.workspace_transition, initiator_id uuid, preset_id uuid, stage text,
-    previous_build_id uuid, parameters jsonb, now timestamptz)
+    workspace_id uuid, organization_id uuid, owner_id uuid, template_version_id uuid, provisioner text, tags jsonb,
+    build_number integer, transition text, initiator_id uuid, preset_id uuid, stage text, previous_build_id uuid,
+    parameters jsonb, now timestamptz)
     RETURNS uuid
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_variable
-DECLARE
-    new_job_id constant uuid := prebuilds.uuid_v7(now);
-    new_build_id constant uuid := prebuilds.uuid_v7(now);
-BEGIN
-    INSERT INTO prebuilds.provisioner_jobs
-        (id, created_at, updated_at, organization_id, initiator_id, provisioner, input, tags)
-    VALUES (new_job_id, now, now, organization_id, initiator_id, provisioner,
-            jsonb_build_object('workspace_build_id', new_build_id, 'prebuilt_workspace_stage', stage), tags);
-    INSERT INTO prebuilds.workspace_builds
-        (id, created_at, updated_at, workspace_id, template_version_id, build_number, transition, initiator_id, job_id,
-         template_version_preset_id, provisioner_state)
-    VALUES (new_build_id, now, now, workspace_id, template_version_id, build_number, transition, initiator_id,
-            new_job_id, preset_id,
-            (SELECT b.provisioner_state FROM prebuilds.workspace_builds AS b WHERE b.id = previous_build_id));
-
-    IF parameters IS NOT NULL THEN
-        INSERT INTO prebuilds.workspace_build_parameters (id, created_at, updated_at, workspace_build_id, name, value)
-        SELECT prebuilds.uuid_v7(now), now, now, new_build_id, e.key, e.value FROM jsonb_each_text(parameters) AS e;
-    ELSE
-        INSERT INTO prebuilds.workspace_build_parameters (id, created_at, updated_at, workspace_build_id, name, value)
-        SELECT prebuilds.uuid_v7(now), now, now, new_build_id, p.name, p.value
-        FROM prebuilds.workspace_build_parameters AS p WHERE p.workspace_build_id = previous_build_id;
-    END IF;
-    RETURN new_job_id;
-END
-$$;
-COMMENT ON FUNCTION prebuilds.insert_build(uuid, uuid, uuid, text, jsonb, integer, prebuilds.workspace_transition, uuid,
-                                           uuid, text, uuid, jsonb, timestamptz) IS
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'prebuilds_insert_build';
+COMMENT ON FUNCTION prebuilds.insert_build(uuid, uuid, uuid, uuid, text, jsonb, integer, text, uuid, uuid, text, uuid,
+                                           jsonb, timestamptz) IS
     'Writes a build, its pending job and its parameters (NULL = those of the previous build), and returns the job. The '
-    'provisioner state of the previous build goes on. provisioner is the template''s; tags are the version''s, normalised '
-    'for the workspace''s owner';
+    'provisioner state of the previous build goes on. organization_id and owner_id are the workspace''s, provisioner the '
+    'template''s, tags the version''s; preset_id and previous_build_id may be NULL too. Error 22004: another argument is NULL';
 
 CREATE FUNCTION prebuilds.refuse_owner(owner_id uuid) RETURNS uuid
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -231,69 +203,13 @@ COMMENT ON FUNCTION prebuilds.refuse_taken_name(uuid, text) IS 'Error 23505: the
 CREATE FUNCTION prebuilds.claim(
     preset_id uuid, owner_id uuid, name text, autostart_schedule text, next_start_at timestamptz, ttl bigint,
     build boolean, parameters jsonb, now timestamptz, OUT workspace_id uuid, OUT job_id uuid)
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_variable
-DECLARE
-    prebuild prebuilds.live_prebuilds;
-    preset prebuilds.claim_terms;
-    active boolean;
-    oldest timestamptz := '-infinity';
-    passed_over uuid[] := '{}';
-    event_id uuid;
-BEGIN
-    -- First the lock, then the look: no deletion or promotion of the template can go unseen any more.
-    LOOP
-        prebuild := prebuilds.lock_oldest_prebuild(preset_id, oldest, passed_over);
-        preset := prebuilds.find_claim_terms(preset_id, owner_id, name, prebuild.workspace_id);
-        IF preset.template_id IS NULL THEN
-            PERFORM prebuilds.refuse_unknown('preset', preset_id);
-        ELSIF NOT preset.owner_exists THEN
-            PERFORM prebuilds.refuse_unknown('user', owner_id);
-        ELSIF NOT prebuilds.setting('enabled')::boolean THEN
-            RAISE EXCEPTION 'prebuilds are disabled'
-                USING ERRCODE = '0A000', HINT = 'Set prebuilds.enabled to on, or call prebuilds_create_workspace().';
-        END IF;
-        active := preset.active AND NOT prebuilds.deleted_meanwhile(preset.template_id);
-        EXIT WHEN prebuild.workspace_id IS NULL OR NOT active;
-        oldest := prebuilds.oldest_unexpired(preset.last_invalidated_at, preset.invalidate_after_secs, now);
-        IF prebuild.created_at >= oldest AND NOT preset.at_work THEN
-            workspace_id := prebuild.workspace_id;
-            EXIT;
-        END IF;
-        passed_over := passed_over || prebuild.workspace_id;
-    END LOOP;
-
-    IF workspace_id IS NULL THEN
-        IF preset.desired_instances IS NOT NULL THEN
-            -- Not PERFORM, which would be a statement.
-            event_id := prebuilds.record_event(preset_id, 'claim_missed', now);
-        END IF;
-        RETURN;
-    ELSIF preset.name_taken THEN
-        PERFORM prebuilds.refuse_taken_name(owner_id, name);
-    END IF;
-
-    UPDATE prebuilds.workspaces AS w
-    SET owner_id = owner_id, name = name, updated_at = now, last_used_at = now,
-        autostart_schedule = autostart_schedule, next_start_at = next_start_at,
-        ttl = nullif(coalesce(ttl, preset.default_ttl), 0), dormant_at = NULL, deleting_at = NULL
-    WHERE w.id = workspace_id;
-    IF build THEN
-        job_id := prebuilds.insert_build(workspace_id, preset.organization_id, preset.template_version_id,
-                                         preset.provisioner, prebuilds.normalized_tags(preset.tags, owner_id::text),
-                                         prebuild.build_number + 1, 'start', owner_id, preset_id, 'claim',
-                                         prebuild.build_id, parameters, now);
-    END IF;
-    event_id := prebuilds.record_event(preset_id, 'claim_succeeded', now);
-END
-$$;
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'prebuilds_claim';
 COMMENT ON FUNCTION prebuilds.claim(uuid, uuid, text, text, timestamptz, bigint, boolean, jsonb, timestamptz) IS
     'Makes the oldest eligible prebuild of a preset the owner''s workspace; NULL = none, and the miss is recorded. The '
-    'arguments are known to be good but for the ids; ttl in nanoseconds, NULL = the template''s; parameters NULL = those '
-    'it was built with. Never waits for a lock. Errors: P0002 (unknown preset or user), 0A000 (prebuilds.enabled is off), '
-    '23505 (the name is taken)';
+    'arguments are known to be good but for the ids, and not NULL but for autostart_schedule and next_start_at, ttl (in '
+    'nanoseconds; NULL = the template''s) and parameters (NULL = those it was built with). Never waits for a lock. '
+    'Errors: P0002 (unknown preset or user), 0A000 (prebuilds.enabled is off), 23505 (the name is taken)';
 
 CREATE FUNCTION @extschema@.prebuilds_claim(
     preset_id uuid, owner_id uuid, name text, autostart_schedule text DEFAULT NULL,
@@ -455,9 +371,9 @@ BEGIN
              next_start_at, last_used_at)
         VALUES (workspace_id, now, now, owner_id, template.organization_id, template_id, name, autostart_schedule,
                 nullif(coalesce(nanoseconds, template.default_ttl), 0), next_start_at, now);
-        job_id := prebuilds.insert_build(workspace_id, template.organization_id, template_version_id,
-                                         template.provisioner, prebuilds.normalized_tags(version.tags, owner_id::text),
-                                         1, 'start', owner_id, preset_id, 'none', NULL, build_values, now);
+        job_id := prebuilds.insert_build(workspace_id, template.organization_id, owner_id, template_version_id,
+                                         template.provisioner, version.tags, 1, 'start', owner_id, preset_id, 'none',
+                                         NULL, build_values, now);
     END IF;
     RETURN NEXT;
 END
@@ -580,10 +496,10 @@ BEGIN
         RAISE EXCEPTION 'workspace % has an active build', workspace_id
             USING ERRCODE = '55000', HINT = 'Wait until its job has ended, or cancel it with prebuilds_cancel_job().';
     END IF;
-    RETURN prebuilds.insert_build(workspace_id, workspace.organization_id, latest.template_version_id,
-                                  latest.provisioner, prebuilds.normalized_tags(latest.tags, workspace.owner_id::text),
-                                  latest.build_number + 1, transition::prebuilds.workspace_transition, initiator_id,
-                                  latest.template_version_preset_id, 'none', latest.id, NULL, now);
+    RETURN prebuilds.insert_build(workspace_id, workspace.organization_id, workspace.owner_id,
+                                  latest.template_version_id, latest.provisioner, latest.tags, latest.build_number + 1,
+                                  transition, initiator_id, latest.template_version_preset_id, 'none', latest.id, NULL,
+                                  now);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.prebuilds_build_workspace(uuid, text, uuid) IS
@@ -632,9 +548,8 @@ BEGIN
         ORDER BY l.created_at, l.workspace_id
     LOOP
         workspace_id := build.workspace_id;
-        PERFORM prebuilds.insert_build(workspace_id, build.organization_id, build.template_version_id,
-                                       build.provisioner,
-                                       prebuilds.normalized_tags(build.tags, prebuilds.system_user_id()::text),
+        PERFORM prebuilds.insert_build(workspace_id, build.organization_id, prebuilds.system_user_id(),
+                                       build.template_version_id, build.provisioner, build.tags,
                                        build.build_number + 1, 'delete', prebuilds.system_user_id(),
                                        build.build_preset_id, 'none', build.build_id, NULL, now);
         RETURN NEXT;
