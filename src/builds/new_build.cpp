@@ -47,8 +47,8 @@ core::Uuid insert(const NewBuild &build) {
   const core::Instant now = pg::to_instant(build.now.value);
   const core::Uuid job = pg::make_uuid_v7(now), id = pg::make_uuid_v7(now);
   insert_job.run_at_isolation_level({job, build.now, build.organization_id, build.initiator_id,
-                                     pg::TextDatum{build.provisioner}, id, build.stage,
-                                     pg::JsonbDatum{build.tags}, build.owner_id});
+                                     pg::AsIs{build.provisioner}, id, build.stage, pg::AsIs{build.tags},
+                                     build.owner_id});
   insert_build.run_at_isolation_level({id, build.now, build.workspace_id, build.template_version_id,
                                        build.build_number, build.transition, build.initiator_id, job,
                                        build.preset_id, build.previous_build_id});

@@ -92,9 +92,9 @@ Claimed hand_out(const Claim &claim) {
     if (terms.has_pool) metrics::record_event(claim.preset_id, "claim_missed", claim.now);
     return {};
   }
-  if (terms.name_taken) refuse_taken_name.read({claim.owner_id, pg::TextDatum{claim.name}});
+  if (terms.name_taken) refuse_taken_name.read({claim.owner_id, pg::AsIs{claim.name}});
 
-  hand_over.run_at_isolation_level({prebuild->id, claim.owner_id, pg::TextDatum{claim.name}, claim.now,
+  hand_over.run_at_isolation_level({prebuild->id, claim.owner_id, pg::AsIs{claim.name}, claim.now,
                                     claim.autostart_schedule, claim.next_start_at, ttl_of(claim, terms)});
   std::optional<core::Uuid> job;
   if (claim.build)

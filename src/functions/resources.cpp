@@ -88,14 +88,14 @@ class Object {
     return *whole;
   }
   // An object, as jsonb; empty if it is left out.
-  pg::JsonbDatum object(std::string_view member) {
+  pg::AsIs object(std::string_view member) {
     JsonbValue *value = find(member);
     if (value != nullptr && (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data)))
       refuse_member(member, *value, "Give a JSON object.");
     return pg::call([&] {
       JsonbValue empty{};
       empty.type = jbvObject;
-      return pg::JsonbDatum{JsonbPGetDatum(JsonbValueToJsonb(value != nullptr ? value : &empty))};
+      return pg::AsIs{JsonbPGetDatum(JsonbValueToJsonb(value != nullptr ? value : &empty))};
     });
   }
   // The elements of an array; none if it is left out.
@@ -198,7 +198,7 @@ PGDLLEXPORT Datum prebuilds_read_resources(PG_FUNCTION_ARGS) {
       const std::string_view name = resource.required_text("name");
       const int cost = resource.number("daily_cost", highest_daily_cost);
       const auto instance_type = resource.text("instance_type");
-      const pg::JsonbDatum metadata = resource.object("metadata");
+      const pg::AsIs metadata = resource.object("metadata");
       resources.add({id, none, none, none, none, type, name, cost, instance_type, metadata});
       daily_cost += cost;
 
@@ -206,7 +206,7 @@ PGDLLEXPORT Datum prebuilds_read_resources(PG_FUNCTION_ARGS) {
       for (std::size_t n = 0; n < reported.size(); n++) {
         Object agent(reported[n], resource.path() + ".agents[" + std::to_string(n) + "]", agent_members);
         const std::string_view agent_name = agent.required_text("name");
-        const pg::JsonbDatum agent_metadata = agent.object("metadata");
+        const pg::AsIs agent_metadata = agent.object("metadata");
         agent_ids.push_back(pg::make_uuid_v7(now));
         agents.add({agent_ids.back(), none, none, id, agent_name, none, none, none, none, none, none,
                     agent_metadata});

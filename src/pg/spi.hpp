@@ -32,11 +32,8 @@ struct Seconds {
   core::Duration duration;
 };
 
-// A value of type jsonb, or text, as it is.
-struct JsonbDatum {
-  Datum value;
-};
-struct TextDatum {
+// A value as it is, of the type that the column or parameter has.
+struct AsIs {
   Datum value;
 };
 
@@ -57,8 +54,7 @@ struct Param {
   Param(std::int64_t v) : value(Int64GetDatum(v)) {}
   Param(bool v) : value(BoolGetDatum(v)) {}
   Param(char v) : value(CharGetDatum(v)) {}
-  Param(JsonbDatum v) : value(v.value) {}
-  Param(TextDatum v) : value(v.value) {}
+  Param(AsIs v) : value(v.value) {}
   Param(const std::vector<core::Uuid> &v) : value(to_array(std::span(v))) {}
   Param(const std::vector<std::string> &v) : value(to_array(std::span(v))) {}
   Param(const std::vector<int> &v) : value(to_array(std::span(v))) {}

@@ -110,7 +110,7 @@ void store_failures(std::span<const PresetFailure> failures, core::Instant now) 
 }
 
 // The columns failures and creates of reconcile_passes. Only inside of call().
-pg::JsonbDatum to_jsonb(std::span<const PresetFailure> failures) {
+pg::AsIs to_jsonb(std::span<const PresetFailure> failures) {
   pg::JsonbBuilder json;
   json.begin_array();
   for (const PresetFailure &failure : failures) {
@@ -123,8 +123,8 @@ pg::JsonbDatum to_jsonb(std::span<const PresetFailure> failures) {
   json.end_array();
   return {json.result()};
 }
-pg::JsonbDatum to_jsonb(std::span<const core::PresetPlan> plans,
-                        const std::map<core::Uuid, int> &created_by_preset) {
+pg::AsIs to_jsonb(std::span<const core::PresetPlan> plans,
+                  const std::map<core::Uuid, int> &created_by_preset) {
   pg::JsonbBuilder json;
   json.begin_array();
   for (const core::PresetPlan &plan : plans) {
