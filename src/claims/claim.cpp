@@ -1,4 +1,6 @@
 // The oldest eligible prebuild of a preset becomes somebody's workspace.
+#include <limits>
+
 #include "builds/new_build.hpp"
 #include "checks/templates.hpp"
 #include "claims/oldest_prebuild.hpp"
@@ -74,11 +76,10 @@ std::optional<std::int64_t> ttl_of(const Claim &claim, const claims::Terms &term
 }
 
 int next_number(const claims::LockedPrebuild &prebuild) {
-  int next = 0;
-  if (pg_add_s32_overflow(prebuild.build_number, 1, &next))
+  if (prebuild.build_number == std::numeric_limits<int>::max())
     throw pg::SqlError(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
                        "build number " + std::to_string(prebuild.build_number) + " is the last there can be");
-  return next;
+  return prebuild.build_number + 1;
 }
 
 struct Claimed {
