@@ -46,10 +46,10 @@ SET LOCAL search_path = hers, pg_catalog;
 SELECT (prebuilds.claim(:'small', :'ann', 'second', NULL, NULL, NULL, true, NULL, now())).workspace_id
        OPERATOR(pg_catalog.=) :'younger' AS the_other_one;
 RESET search_path;
-SELECT w.name, b.build_number, b.transition, count(p) AS parameters
+SELECT w.name, b.build_number, b.transition, convert_from(b.provisioner_state, 'utf8') AS state, count(p) AS parameters
 FROM prebuilds.workspaces w JOIN prebuilds.workspace_builds b ON b.workspace_id = w.id
 LEFT JOIN prebuilds.workspace_build_parameters p ON p.workspace_build_id = b.id
-WHERE w.id = :'younger' GROUP BY w.name, b.build_number, b.transition ORDER BY b.build_number;
+WHERE w.id = :'younger' GROUP BY w.name, b.build_number, b.transition, b.provisioner_state ORDER BY b.build_number;
 ROLLBACK;
 DROP TRIGGER count_builds ON prebuilds.prebuild_events;
 DROP OPERATOR hers.= (uuid, uuid);

@@ -8,7 +8,7 @@ namespace prebuilds::builds {
 struct NewBuild {
   core::Uuid workspace_id;
   core::Uuid organization_id;
-  core::Uuid owner_id;
+  core::Uuid owner_id;  // the workspace's, for whom the tags are normalised
   core::Uuid template_version_id;
   Datum provisioner = 0;  // text, the template's
   Datum tags = 0;         // jsonb, the version's
@@ -23,7 +23,7 @@ struct NewBuild {
 };
 
 // Writes it with its pending job and its parameters, and returns the job. Needs an open SpiSession; the
-// session's settings apply.
+// caller's search_path and planner settings apply.
 core::Uuid insert(const NewBuild &build);
 
 }  // namespace prebuilds::builds

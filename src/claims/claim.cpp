@@ -15,14 +15,14 @@ using namespace prebuilds;
 
 namespace {
 
-constinit pg::Statement hand_over(R"sql(
+constinit pg::Statement update_workspace(R"sql(
   UPDATE prebuilds.workspaces
      SET owner_id = $2, name = $3, updated_at = $4, last_used_at = $4, autostart_schedule = $5, next_start_at = $6,
          ttl = $7, dormant_at = NULL, deleting_at = NULL
    WHERE id OPERATOR(pg_catalog.=) $1
 )sql",
-                                  UUIDOID, UUIDOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID,
-                                  INT8OID);
+                                         UUIDOID, UUIDOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID,
+                                         INT8OID);
 
 constinit pg::Statement refuse_unknown("SELECT prebuilds.refuse_unknown($1, $2)", TEXTOID, UUIDOID);
 constinit pg::Statement refuse_taken_name("SELECT prebuilds.refuse_taken_name($1, $2)", UUIDOID, TEXTOID);
@@ -63,7 +63,8 @@ Choice choose(const Claim &claim) {
     const claims::Terms terms = terms_of(claim, prebuild);
     const bool active = terms.active && !checks::deleted_meanwhile(terms.template_id);
     if (!prebuild || !active) return {terms, std::nullopt};
-    oldest = core::oldest_unexpired(terms.ttl, terms.last_invalidated_at, pg::to_instant(claim.now.value));
+    oldest = core::oldest_unexpired(terms.prebuild_ttl, terms.last_invalidated_at,
+                                    pg::to_instant(claim.now.value));
     if (prebuild->created_at >= oldest && !terms.at_work) return {terms, prebuild};
     passed_over.push_back(prebuild->id);
   }
@@ -71,8 +72,8 @@ Choice choose(const Claim &claim) {
 
 // In nanoseconds; none: the workspace never stops by itself.
 std::optional<std::int64_t> ttl_of(const Claim &claim, const claims::Terms &terms) {
-  const auto ttl = claim.ttl ? claim.ttl : terms.default_ttl;
-  return ttl == 0 ? std::nullopt : ttl;
+  const std::int64_t ttl = claim.ttl.value_or(terms.default_ttl);
+  return ttl == 0 ? std::nullopt : std::optional(ttl);
 }
 
 int next_number(const claims::LockedPrebuild &prebuild) {
@@ -95,8 +96,9 @@ Claimed hand_out(const Claim &claim) {
   }
   if (terms.name_taken) refuse_taken_name.read({claim.owner_id, pg::AsIs{claim.name}});
 
-  hand_over.run_at_isolation_level({prebuild->id, claim.owner_id, pg::AsIs{claim.name}, claim.now,
-                                    claim.autostart_schedule, claim.next_start_at, ttl_of(claim, terms)});
+  update_workspace.run_at_isolation_level({prebuild->id, claim.owner_id, pg::AsIs{claim.name}, claim.now,
+                                           claim.autostart_schedule, claim.next_start_at,
+                                           ttl_of(claim, terms)});
   std::optional<core::Uuid> job;
   if (claim.build)
     job = builds::insert({.workspace_id = prebuild->id,

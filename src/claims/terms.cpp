@@ -15,7 +15,7 @@ bool find_preset(const core::Uuid &preset, Terms &terms) {
                         if (const auto at = row.copy("last_invalidated_at"))
                           terms.last_invalidated_at = pg::to_instant(DatumGetTimestampTz(*at));
                         if (const auto seconds = row.copy("invalidate_after_secs"))
-                          terms.ttl = std::chrono::seconds(DatumGetInt32(*seconds));
+                          terms.prebuild_ttl = std::chrono::seconds(DatumGetInt32(*seconds));
                       });
 }
 
@@ -31,7 +31,7 @@ bool find_version(Terms &terms) {
 bool find_template(Terms &terms) {
   return pg::find_row("templates", "templates_pkey", terms.template_id, [&](pg::IndexScan &row) {
     terms.provisioner = row.copy("provisioner").value();
-    if (const auto nanoseconds = row.copy("default_ttl")) terms.default_ttl = DatumGetInt64(*nanoseconds);
+    terms.default_ttl = DatumGetInt64(row.value("default_ttl"));
     terms.active = !row.is_null(row.column("active_version_id")) &&
                    row.uuid("active_version_id") == terms.template_version_id &&
                    !DatumGetBool(row.value("deleted")) && pg::is_empty(row.value("deprecated"));

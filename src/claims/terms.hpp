@@ -12,10 +12,10 @@ struct Terms {
   core::Uuid organization_id;
   bool has_pool = false;  // a number of prebuilds is desired, be it 0
   std::optional<core::Instant> last_invalidated_at;
-  std::optional<core::Duration> ttl;
-  Datum tags = 0;                           // jsonb, the version's
-  Datum provisioner = 0;                    // text, the template's
-  std::optional<std::int64_t> default_ttl;  // of workspaces, in nanoseconds
+  std::optional<core::Duration> prebuild_ttl;
+  Datum tags = 0;                // jsonb, the version's
+  Datum provisioner = 0;         // text, the template's
+  std::int64_t default_ttl = 0;  // of workspaces, in nanoseconds; 0: they never stop by themselves
 
   bool active = false;        // the version is, of a template that is neither deprecated nor deleted
   bool at_work = false;       // a build of the prebuild is open

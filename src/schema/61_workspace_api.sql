@@ -147,7 +147,8 @@ COMMENT ON FUNCTION prebuilds.insert_build(uuid, uuid, uuid, uuid, text, jsonb, 
                                            jsonb, timestamptz) IS
     'Writes a build, its pending job and its parameters (NULL = those of the previous build), and returns the job. The '
     'provisioner state of the previous build goes on. organization_id and owner_id are the workspace''s, provisioner the '
-    'template''s, tags the version''s; preset_id and previous_build_id may be NULL too. Error 22004: another argument is NULL';
+    'template''s, tags the version''s, which the job gets normalised for the owner. preset_id and previous_build_id may '
+    'be NULL too. Error 22004: another argument is NULL';
 
 CREATE FUNCTION prebuilds.refuse_owner(owner_id uuid) RETURNS uuid
     LANGUAGE plpgsql STABLE PARALLEL SAFE

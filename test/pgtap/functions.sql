@@ -220,16 +220,30 @@ SELECT is_empty(
       WHERE prorettype <> 'trigger'::regtype AND obj_description(oid, 'pg_proc') IS NULL$$,
     'every function but those of triggers has a comment');
 
--- Those that write have nothing to write then.
-CREATE TEMPORARY VIEW called_on_null AS
-SELECT f.signature, f.proname IN ('claim', 'insert_build') AS writes,
-       format('SELECT %s(%s)', f.oid::regproc, array_to_string(array_fill('NULL'::text, ARRAY[f.pronargs::integer]), ', ')) AS call
+SELECT lives_ok(
+    format('SELECT %s(%s)', f.oid::regproc, array_to_string(array_fill('NULL'::text, ARRAY[f.pronargs::integer]), ', ')),
+    format('%s takes NULL for every argument', f.signature))
 FROM extension_functions AS f
 JOIN pg_language AS l ON l.oid = f.prolang
 WHERE l.lanname = 'c' AND NOT f.proisstrict AND f.pronargs > 0 AND f.pronamespace = 'prebuilds'::regnamespace
+  AND f.proname NOT IN ('claim', 'insert_build')
 ORDER BY f.signature::text;
-SELECT lives_ok(call, signature || ' takes NULL for every argument') FROM called_on_null WHERE NOT writes;
-SELECT throws_ok(call, '22004', NULL, signature || ' refuses NULL for every argument') FROM called_on_null WHERE writes;
+
+-- Those that write have nothing to write then: NULL is for the arguments that may be NULL.
+SELECT throws_ok(
+    format('SELECT prebuilds.%s(%s)', w.name,
+           (SELECT string_agg(CASE WHEN o.n = a.n THEN 'NULL' ELSE o.value END, ', ' ORDER BY o.n)
+            FROM unnest(w.arguments) WITH ORDINALITY AS o (value, n))),
+    '22004', format('argument %s must not be null', a.n), format('%s() refuses NULL for argument %s', w.name, a.n))
+FROM (VALUES
+    ('claim', ARRAY['gen_random_uuid()', 'gen_random_uuid()', '''w''', 'NULL', 'NULL', 'NULL', 'true', 'NULL', 'now()']),
+    ('insert_build', ARRAY['gen_random_uuid()', 'gen_random_uuid()', 'gen_random_uuid()', 'gen_random_uuid()',
+                           '''terraform''', '''{}''', '1', '''start''', 'gen_random_uuid()', 'NULL', '''none''', 'NULL',
+                           'NULL', 'now()'])
+) AS w (name, arguments)
+CROSS JOIN LATERAL unnest(w.arguments) WITH ORDINALITY AS a (value, n)
+WHERE a.value <> 'NULL'
+ORDER BY w.name, a.n;
 
 SELECT * FROM finish();
 ROLLBACK;
