@@ -2,6 +2,7 @@
 #include "claims/terms.hpp"
 
 #include "pg/index_scan.hpp"
+#include "reconciler/active_version.hpp"
 
 namespace prebuilds::claims {
 
@@ -32,9 +33,8 @@ bool find_template(Terms &terms) {
   return pg::find_row("templates", "templates_pkey", terms.template_id, [&](pg::IndexScan &row) {
     terms.provisioner = row.copy("provisioner").value();
     terms.default_ttl = DatumGetInt64(row.value("default_ttl"));
-    terms.active = !row.is_null(row.column("active_version_id")) &&
-                   row.uuid("active_version_id") == terms.template_version_id &&
-                   !DatumGetBool(row.value("deleted")) && pg::is_empty(row.value("deprecated"));
+    const reconciler::ActiveVersionReader reader(row);
+    terms.active = reader.activity(row, terms.template_version_id) == core::Activity::active;
   });
 }
 
