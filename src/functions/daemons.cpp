@@ -1,5 +1,6 @@
 // Who a daemon is, and what it is told of a job besides its rows: look-ups by key, which as statements take
 // twice as long.
+#include "pg/arguments.hpp"
 #include "pg/index_scan.hpp"
 #include "pg/jsonb.hpp"
 #include "pg/result_set.hpp"
@@ -30,8 +31,7 @@ Datum parameters_of(const std::optional<core::Uuid> &build) {
                              "workspace_build_parameters_workspace_build_id_name_key");
     const AttrNumber name = parameters.column("name"), value = parameters.column("value");
     parameters.start(*build);
-    while (parameters.next())
-      json.add(copy_text(parameters.value(name)), copy_text(parameters.value(value)));
+    while (parameters.next()) json.add(copy_text(parameters.value(name)), copy_text(parameters.value(value)));
     parameters.end();
   }
   json.end_object();
@@ -148,20 +148,15 @@ PGDLLEXPORT Datum prebuilds_find_queues(PG_FUNCTION_ARGS) {
 //   OUT definition jsonb, OUT parameters jsonb)
 PGDLLEXPORT Datum prebuilds_describe_job(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
-    const auto key = [&](int argument) {
-      return PG_ARGISNULL(argument) ? std::nullopt : std::optional(pg::to_uuid(PG_GETARG_DATUM(argument)));
+    const pg::Arguments given(fcinfo);
+    const Description found = describe(given.optional_uuid(0), given.optional_uuid(1), given.optional_uuid(2),
+                                       given.optional_uuid(3));
+    const auto as_is = [](const std::optional<Datum> &value) {
+      return value ? pg::Param(pg::AsIs{*value}) : pg::Param();
     };
-    const Description found = describe(key(0), key(1), key(2), key(3));
-    const std::array texts{found.organization_name, found.owner_name, found.template_name, found.version_name,
-                           found.definition};
-    std::array<Datum, texts.size() + 1> values{};
-    std::array<bool, texts.size() + 1> nulls{};
-    for (std::size_t i = 0; i < texts.size(); i++) {
-      values[i] = texts[i].value_or(Datum{0});
-      nulls[i] = !texts[i];
-    }
-    values.back() = found.parameters;
-    return pg::result_row(fcinfo, values, nulls);
+    return pg::result_row(fcinfo, std::array{as_is(found.organization_name), as_is(found.owner_name),
+                                             as_is(found.template_name), as_is(found.version_name),
+                                             as_is(found.definition), pg::Param(pg::AsIs{found.parameters})});
   });
 }
 

@@ -215,9 +215,9 @@ PGDLLEXPORT Datum prebuilds_read_resources(PG_FUNCTION_ARGS) {
     if (daily_cost > std::numeric_limits<int>::max())
       refuse("resources", "daily costs add up to " + std::to_string(daily_cost),
              "Together they may be 2147483647 at most.");
-    return pg::result_row(fcinfo,
-                          std::array{resources.value(), agents.value(), pg::to_array(std::span(agent_ids)),
-                                     Int32GetDatum(static_cast<int>(daily_cost))});
+    return pg::result_row(
+        fcinfo, std::array<pg::Param, 4>{pg::AsIs{resources.value()}, pg::AsIs{agents.value()}, agent_ids,
+                                         static_cast<int>(daily_cost)});
   });
 }
 

@@ -7,16 +7,6 @@ namespace prebuilds::pg {
 
 // The row of a function that returns a composite type or has several OUT parameters.
 template <std::size_t columns>
-Datum result_row(FunctionCallInfo fcinfo, std::array<Datum, columns> values,
-                 std::array<bool, columns> nulls = {}) {
-  return call([&] {
-    TupleDesc type = nullptr;
-    get_call_result_type(fcinfo, nullptr, &type);
-    return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(type), values.data(), nulls.data()));
-  });
-}
-
-template <std::size_t columns>
 Datum result_row(FunctionCallInfo fcinfo, const std::array<Param, columns> &row) {
   std::array<Datum, columns> values;
   std::array<bool, columns> nulls;
@@ -24,7 +14,11 @@ Datum result_row(FunctionCallInfo fcinfo, const std::array<Param, columns> &row)
     values[i] = row[i].value;
     nulls[i] = row[i].null;
   }
-  return result_row(fcinfo, values, nulls);
+  return call([&] {
+    TupleDesc type = nullptr;
+    get_call_result_type(fcinfo, nullptr, &type);
+    return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(type), values.data(), nulls.data()));
+  });
 }
 
 // The rows that a set-returning function gives back.

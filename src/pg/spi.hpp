@@ -41,6 +41,7 @@ struct Param {
   Datum value = 0;
   bool null = false;
 
+  Param() : null(true) {}
   Param(const core::Uuid &v) : value(to_datum(v)) {}
   Param(Timestamp v) : value(TimestampTzGetDatum(v.value)) {}
   Param(core::Instant v) : value(to_datum(v)) {}

@@ -35,28 +35,17 @@ enum Column {
   columns
 };
 
-// NULL where nothing is set.
+// NULL where nothing is taken.
 class PendingJob {
  public:
-  void set(std::size_t column, Datum value) {
-    values_[column] = value;
-    nulls_[column] = false;
-  }
   // From a row's column of the same meaning. Only inside of call().
   void take(std::size_t column, pg::IndexScan &row, const char *name) {
-    if (const auto value = row.copy(name)) set(column, *value);
+    if (const auto value = row.copy(name)) values_[column] = pg::AsIs{*value};
   }
-  Datum result(FunctionCallInfo fcinfo) const { return pg::result_row(fcinfo, values_, nulls_); }
+  Datum result(FunctionCallInfo fcinfo) const { return pg::result_row(fcinfo, values_); }
 
  private:
-  static constexpr std::array<bool, columns> all_null() {
-    std::array<bool, columns> nulls{};
-    nulls.fill(true);
-    return nulls;
-  }
-
-  std::array<Datum, columns> values_{};
-  std::array<bool, columns> nulls_ = all_null();
+  std::array<pg::Param, columns> values_;
 };
 
 // Once it is locked: somebody may have taken or canceled it meanwhile.

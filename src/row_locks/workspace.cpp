@@ -32,12 +32,12 @@ bool lock_workspace(const core::Uuid &id, F f) {
 struct Locked {
   bool has_build = false;
   core::Uuid workspace_id, owner_id;
-  std::optional<Datum> ttl;
+  std::optional<std::int64_t> ttl;
   core::Uuid build_id;
-  Datum build_number = 0, transition = 0;
+  int build_number = 0;
+  Oid transition = InvalidOid;
 
-  bool found = false;
-  Datum job_status = 0;
+  std::optional<Oid> job_status;  // of one that is there
   std::optional<core::Uuid> worker_id;
 };
 
@@ -47,8 +47,8 @@ void find_build(const core::Uuid &job, Locked &locked) {
       pg::find_row("workspace_builds", "workspace_builds_job_id_key", job, [&](pg::IndexScan &build) {
         locked.workspace_id = build.uuid("workspace_id");
         locked.build_id = build.uuid("id");
-        locked.build_number = build.value("build_number");
-        locked.transition = build.value("transition");
+        locked.build_number = DatumGetInt32(build.value("build_number"));
+        locked.transition = DatumGetObjectId(build.value("transition"));
       });
   PopActiveSnapshot();
 }
@@ -61,11 +61,11 @@ Locked lock_job(const core::Uuid &id) {
       lock_workspace(locked.workspace_id, [&](pg::IndexScan &workspace) {
         locked.owner_id = workspace.uuid("owner_id");
         const AttrNumber ttl = workspace.column("ttl");
-        if (!workspace.is_null(ttl)) locked.ttl = workspace.value(ttl);
+        if (!workspace.is_null(ttl)) locked.ttl = DatumGetInt64(workspace.value(ttl));
       });
     }
-    locked.found = lock_row("provisioner_jobs", "provisioner_jobs_pkey", id, [&](pg::IndexScan &job) {
-      locked.job_status = job.value("job_status");
+    lock_row("provisioner_jobs", "provisioner_jobs_pkey", id, [&](pg::IndexScan &job) {
+      locked.job_status = DatumGetObjectId(job.value("job_status"));
       if (!job.is_null(job.column("worker_id"))) locked.worker_id = job.uuid("worker_id");
     });
     return locked;
@@ -94,14 +94,11 @@ PGDLLEXPORT Datum prebuilds_lock_workspace(PG_FUNCTION_ARGS) {
 PGDLLEXPORT Datum prebuilds_lock_job(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     const Locked locked = PG_ARGISNULL(0) ? Locked{} : lock_job(pg::to_uuid(PG_GETARG_DATUM(0)));
-    const bool none = !locked.has_build;
-    return pg::result_row(
-        fcinfo,
-        std::array{pg::to_datum(locked.workspace_id), pg::to_datum(locked.owner_id),
-                   locked.ttl.value_or(Datum{0}), pg::to_datum(locked.build_id), locked.build_number,
-                   locked.transition, locked.job_status,
-                   pg::to_datum(locked.worker_id.value_or(core::Uuid{}))},
-        std::array{none, none, !locked.ttl, none, none, none, !locked.found, !locked.worker_id});
+    const auto of_build = [&](auto value) { return locked.has_build ? pg::Param(value) : pg::Param(); };
+    return pg::result_row(fcinfo, std::array{of_build(locked.workspace_id), of_build(locked.owner_id),
+                                             pg::Param(locked.ttl), of_build(locked.build_id),
+                                             of_build(locked.build_number), of_build(locked.transition),
+                                             pg::Param(locked.job_status), pg::Param(locked.worker_id)});
   });
 }
 
