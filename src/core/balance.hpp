@@ -13,17 +13,17 @@ struct Demand {
   int desired_instances = 0;  // the static count
   bool scheduled = false;     // it has a zone: only resolve_desired() can tell what it desires
   PrebuildStatus prebuild_status = PrebuildStatus::healthy;
-  std::optional<Duration> ttl;  // none or zero: prebuilds do not age
-  std::optional<Instant> last_invalidated_at;
+  std::optional<Duration> ttl{};  // none or zero: prebuilds do not age
+  std::optional<Instant> last_invalidated_at{};
 };
 
 // The live prebuilds of a preset, by their latest build.
 struct PoolCounts {
-  int running = 0;                        // start and succeeded, expired ones included
-  int starting = 0;                       // start, and its job has not ended
-  int pending = 0;                        // of those, build 1 that no provisioner has picked up
-  int failed_starts = 0;                  // start and failed
-  std::optional<Instant> oldest_running;  // created_at
+  int running = 0;                          // start and succeeded, expired ones included
+  int starting = 0;                         // start, and its job has not ended
+  int pending = 0;                          // of those, build 1 that no provisioner has picked up
+  int failed_starts = 0;                    // start and failed
+  std::optional<Instant> oldest_running{};  // created_at
 };
 
 // When the oldest running prebuild reaches its TTL; none: it never will, or there is none. It expires

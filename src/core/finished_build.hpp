@@ -16,9 +16,9 @@ enum class Outcome { succeeded, canceled, failed };
 
 // The job of a build, as it ended.
 struct FinishedJob {
-  Uuid id;
+  Uuid id{};
   Outcome outcome = Outcome::succeeded;
-  bool claim = false;  // it says that it builds what somebody claimed
+  bool claim = false;                 // it says that it builds what somebody claimed
   Instant queued_at;                  // what began at an infinite instant is not timed
   std::optional<Instant> started_at;  // none: it ended in the queue
   Instant ended_at;                   // finite
