@@ -11,16 +11,6 @@ use Statistics;
 
 our @EXPORT = qw(measure_claims measure_throughput measure_reaction);
 
-# A worker that announces the jobs of claims, as it does in production, but does not refill: that is another measure.
-sub start_paused_worker
-{
-    my ($session) = @_;
-    $session->query('SELECT prebuilds_pause()');
-    $session->query('SELECT prebuilds_worker_start()');
-    wait_until(sub { $session->query('SELECT state FROM prebuilds_worker_status()') eq 'idle' });
-    return;
-}
-
 # Every claim has to find something.
 sub check_claims
 {

@@ -10,7 +10,7 @@ use Session;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(query session pgbench start_pgbench finish_pgbench stop_pgbench new_database copy_database drop_database load settle
-  set_server wait_until);
+  set_server start_paused_worker wait_until);
 
 my $bench = dirname(__FILE__) . '/..';
 my $work = tempdir(CLEANUP => 1);
@@ -85,6 +85,20 @@ sub settle
     $session->query('SELECT prebuilds_resume()');
     $session->query('VACUUM ANALYZE');
     $session->query('CHECKPOINT');
+    return;
+}
+
+# A worker that announces jobs, as it does in production, and makes none: that is another measure. It has been through its
+# first pass, which may have much to repair.
+sub start_paused_worker
+{
+    my ($session) = @_;
+    $session->query('SELECT prebuilds_pause()');
+    my $since = $session->query('SELECT clock_timestamp()');
+    $session->query('SELECT prebuilds_worker_start()');
+    wait_until(sub {
+        $session->query("SELECT state = 'idle' AND last_pass > '$since' FROM prebuilds_worker_status()") eq 't'
+    });
     return;
 }
 

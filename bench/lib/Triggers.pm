@@ -67,7 +67,7 @@ sub measure_triggers
     my ($size) = @_;
     my $count = $size->{writes};
     my $control = new_database('triggers', "CALL bench.generate($size->{templates}, 1)");
-    start_worker($control);
+    start_paused_worker($control);
     my $session = session('triggers');
     $session->query('SET synchronous_commit = off');
     $session->query($_) for statements($user, 'user'), statements($system, 'prebuild'), $update;
@@ -100,23 +100,13 @@ sub measure_triggers
     return;
 }
 
-# Paused: it announces jobs, as in production.
-sub start_worker
-{
-    my ($session) = @_;
-    $session->query('SELECT prebuilds_pause()');
-    $session->query('SELECT prebuilds_worker_start()');
-    wait_until(sub { $session->query('SELECT state FROM prebuilds_worker_status()') eq 'idle' });
-    return;
-}
-
 # Without the worker, whose sweep and this lock the same tables in different orders.
 sub toggle
 {
     my ($session, $how) = @_;
     $session->query("SELECT prebuilds_worker_stop('benchmark')");
     $session->query("CALL bench.${how}_triggers()");
-    start_worker($session);
+    start_paused_worker($session);
     return;
 }
 
