@@ -37,8 +37,8 @@ sub measure_claims
     my @databases = qw(d1 d10);
     my %versions = (d1 => $size->{versions}, d10 => 10 * $size->{versions});
     my (%session, %latencies, %medians);
-    my $rounds = $size->{rounds} + 1;
-    my $each = 10 + int(2 * $rounds * $size->{claims} / $size->{templates} * 1.5);
+    my $turns = $size->{turns};
+    my $each = 10 + int(2 * (1 + $turns) * $size->{claims} / $size->{templates} * 1.5);
     my $first = 20 * 100_000_000;    # the number of the first of them
     my $bare = copy_database('claim_bare', 'd1');
     load($bare, "CALL bench.add_prebuilds(1, $size->{templates}, $size->{versions}, $each, batch => 20)",
@@ -52,17 +52,17 @@ sub measure_claims
     }
     my %client = (transactions => $size->{claims});
     my %pools = (pools => $size->{templates}, version => $size->{versions});
-    for my $round (1 .. $rounds)
+    for my $turn (0 .. $turns)
     {
         my %times = map {
             $_ => [ times_on_server($session{$_}, 'time_claims', $size->{claims}, $size->{templates}, $versions{$_}) ]
         } @databases;
         my @rows_on_server = times_on_server($bare, 'time_rows_of_claims', $size->{claims}, $size->{templates},
-            $size->{versions}, $first + ($rounds + $round - 1) * $size->{claims});
+            $size->{versions}, $first + (1 + $turns + $turn) * $size->{claims});
         my $claims = pgbench('d1', 'claim', %client, define => \%pools);
         my $rows = pgbench('claim_bare', 'claim_bare', %client,
-            define => { %pools, n => 0, each => 0, first => $first + ($round - 1) * $size->{claims} });
-        next if $round == 1;    # warm-up
+            define => { %pools, n => 0, each => 0, first => $first + $turn * $size->{claims} });
+        next if $turn == 0;    # warm-up
         for my $database (@databases)
         {
             push @{ $latencies{$database} }, @{ $times{$database} };
@@ -169,7 +169,7 @@ sub measure_reaction
     my (@steady, @rare);
     for my $round (1 .. $size->{rounds})
     {
-        push @steady, median(@{ pgbench('reaction', 'insert', transactions => 5 * $size->{passes})->{latencies} });
+        push @steady, median(@{ pgbench('reaction', 'insert', transactions => 25 * $size->{passes})->{latencies} });
         push @rare, median(@{ pgbench('reaction', 'insert', rate => 20, seconds => 3)->{latencies} });
     }
     observe(7, 'an INSERT of one row, over and over, p50', \@steady, unit => 'ms');

@@ -22,12 +22,12 @@ sub pass_times
 sub measure_unchanged
 {
     my ($size) = @_;
+    my $presets = $size->{templates} * $size->{versions};
     my (@d1, @d10, @by_preset);
-    for my $round (1 .. $size->{rounds})
+    for my $turn (1 .. $size->{turns})
     {
         push @d1, median(@{ pass_times('d1', $size->{passes}) });
         push @d10, median(@{ pass_times('d10', $size->{passes}) });
-        my $presets = $size->{templates} * $size->{versions};
         my $one = pgbench('d1', 'pass_by_queries_per_preset', transactions => $size->{passes},
             define => { presets => $size->{templates}, version => $size->{versions} });
         push @by_preset, $presets * median(@{ $one->{latencies} });
@@ -86,9 +86,9 @@ sub measure_wide
     woken_passes($session, $_, 3) for 100, 1;    # warm-up
     observe(2, 'full sweep by the worker, W', [ woken_passes($session, 100, $size->{sweeps}) ], unit => 'ms', most => 50);
     my (@empty, @slopes);
-    for my $round (1 .. $size->{rounds})
+    for my $turn (1 .. $size->{turns})
     {
-        my @points = map { my $k = $_; map { [ $k, $_ ] } woken_passes($session, $k, $size->{wakeups}) } 1, 20, 60;
+        my @points = map { [ $_, median(woken_passes($session, $_, $size->{wakeups})) ] } 1, 20, 60;
         my ($empty, $slope) = line_through(@points);
         push @empty, $empty;
         push @slopes, 1000 * $slope;
@@ -206,13 +206,13 @@ sub measure_mix
     $session{alone}->query("SET bench.keep_triggers = on; CALL bench.add_templates(1, $active, 1, $each)");
     $session{mixed}->query("SET bench.keep_triggers = on; CALL bench.add_templates(1, $active, $versions, $each)");
     my %times;
-    for my $round (0 .. 3 * $size->{rounds})
+    for my $turn (0 .. $size->{turns})
     {
         for my $which (qw(alone mixed))
         {
             my $time = $session{$which}->milliseconds('SELECT * FROM prebuilds_reconcile_all()');
             $session{$which}->query('CALL bench.remove_workspaces()');
-            push @{ $times{$which} }, $time if $round > 0;
+            push @{ $times{$which} }, $time if $turn > 0;    # warm-up
         }
     }
     my $inactive = $active * ($versions - 1);

@@ -65,7 +65,6 @@ sub cpu_time
 sub measure_triggers
 {
     my ($size) = @_;
-    my $count = $size->{writes};
     my $control = new_database('triggers', "CALL bench.generate($size->{templates}, 1)");
     start_paused_worker($control);
     my $session = session('triggers');
@@ -76,20 +75,22 @@ sub measure_triggers
         prebuild => ["a prebuild's", 1.4],
         update => ["an UPDATE of a user's workspace", 1.05]);
     my %first = (user => 1, prebuild => 1, update => 1);
+    # So many that each takes some tenths of a second.
+    my %count = (user => $size->{writes}, prebuild => $size->{writes}, update => 5 * $size->{writes});
     for my $what (qw(user prebuild update))
     {
-        my (%time, @order);
-        for my $round (0 .. 2 * $size->{rounds})
+        my %time;
+        for my $turn (0 .. $size->{turns})
         {
             # In the order on off off on: what grows with the tables cancels out.
-            for my $triggers ($round % 2 ? qw(on off) : qw(off on))
+            for my $triggers ($turn % 2 ? qw(on off) : qw(off on))
             {
                 toggle($control, 'disable') if $triggers eq 'off';
                 cpu_time($session, $what, $first{$what}, 20);    # plans anew
-                my $time = cpu_time($session, $what, $first{$what} + 20, $count);
-                $first{$what} += 20 + $count if $what ne 'update';
+                my $time = cpu_time($session, $what, $first{$what} + 20, $count{$what});
+                $first{$what} += 20 + $count{$what} if $what ne 'update';
                 toggle($control, 'enable') if $triggers eq 'off';
-                push @{ $time{$triggers} }, $time if $round > 0;
+                push @{ $time{$triggers} }, $time if $turn > 0;    # warm-up
             }
         }
         my ($text, $most) = @{ $name{$what} };
