@@ -119,9 +119,10 @@ CREATE FUNCTION bench.reactions(since timestamptz) RETURNS SETOF double precisio
      ORDER BY c.at
 $$;
 
--- How long claims take, from the call until their commit has returned, as the server's clock tells.
-CREATE UNLOGGED TABLE bench.claims (milliseconds double precision NOT NULL);
+-- What the server's clock told of one measure.
+CREATE UNLOGGED TABLE bench.times (milliseconds double precision NOT NULL);
 
+-- How long claims take, from the call until their commit has returned.
 CREATE PROCEDURE bench.time_claims(amount integer, pools integer, version integer)
     LANGUAGE plpgsql AS $$
 DECLARE
@@ -138,7 +139,7 @@ BEGIN
         COMMIT;
         times := times || (1000 * extract(epoch FROM clock_timestamp() - began))::double precision;
     END LOOP;
-    INSERT INTO bench.claims SELECT unnest(times);
+    INSERT INTO bench.times SELECT unnest(times);
 END
 $$;
 
@@ -180,14 +181,47 @@ BEGIN
         COMMIT;
         times := times || (1000 * extract(epoch FROM clock_timestamp() - began))::double precision;
     END LOOP;
-    INSERT INTO bench.claims SELECT unnest(times);
+    INSERT INTO bench.times SELECT unnest(times);
 END
 $$;
 
 CREATE TABLE bench.inserted (n integer);
 
--- How long acquires that found a job took.
-CREATE UNLOGGED TABLE bench.acquires (milliseconds double precision NOT NULL);
+-- How long a daemon's acquires take, from the call until their commit has returned, whether there is a job or not.
+CREATE PROCEDURE bench.time_acquires(amount integer)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    daemon constant uuid := prebuilds_register_provisioner('bench', 'daemon');
+    times double precision[] := '{}';
+    began timestamptz;
+BEGIN
+    COMMIT;
+    FOR n IN 1 .. amount LOOP
+        began := clock_timestamp();
+        PERFORM FROM prebuilds_acquire_job(daemon);
+        COMMIT;
+        times := times || (1000 * extract(epoch FROM clock_timestamp() - began))::double precision;
+    END LOOP;
+    INSERT INTO bench.times SELECT unnest(times);
+END
+$$;
+
+-- The same for the rows that an acquire writes, and nothing else, of jobs from a number on.
+CREATE PROCEDURE bench.time_rows_of_acquires(amount integer, first bigint)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    times double precision[] := '{}';
+    began timestamptz;
+BEGIN
+    FOR n IN 1 .. amount LOOP
+        began := clock_timestamp();
+        CALL bench.start_job(first + n);
+        COMMIT;
+        times := times || (1000 * extract(epoch FROM clock_timestamp() - began))::double precision;
+    END LOOP;
+    INSERT INTO bench.times SELECT unnest(times);
+END
+$$;
 
 -- CPU time of this backend until now, in nanoseconds, as the kernel counts it.
 CREATE FUNCTION bench.cpu_time() RETURNS bigint

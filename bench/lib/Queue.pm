@@ -10,55 +10,79 @@ use Results;
 use Server;
 use Statistics;
 
-our @EXPORT = qw(measure_acquire measure_steady measure_endurance);
+our @EXPORT = qw(measure_acquire measure_pairs measure_steady measure_endurance);
 
 my %new_daemons = (registered => 0);
 
-# The queue's own time, not the disk's: commits do not wait.
-sub acquire_times
+# What a client waits for a script once everything is planned; commits do not wait.
+sub waits
 {
-    my ($database, $acquires) = @_;
-    my $run = pgbench($database, 'acquire', transactions => $acquires, define => \%new_daemons,
+    my ($script, $times) = @_;
+    my $run = pgbench('queue_client', $script, transactions => 1 + $times, define => \%new_daemons,
         settings => { synchronous_commit => 'off' });
     my @times = @{ $run->{latencies} };
     shift @times;    # the daemon registers, and everything is planned
-    return @times;
+    return median(@times);
 }
 
+# A daemon that looks for a job, in queues of different length and among jobs that it may not take, by the server's
+# clock. It is the queue's own time, not the disk's: commits do not wait.
 sub measure_acquire
 {
     my ($size) = @_;
-    my @jobs = @{ $size->{pending} };
-    my %medians;
-    my $session = new_database('queue', "CALL bench.generate($size->{templates}, 1)");
-    my $batch = 10;
-    my $there = 0;
-    for my $jobs (@jobs, 'others')
+    my ($turns, $acquires) = @{$size}{qw(turns acquires)};
+    my @lengths = @{ $size->{pending} };
+    my ($some, $most) = @lengths[ 1, 2 ];
+    my $taken = (1 + $turns) * (1 + $acquires);
+    my $batch = 11;
+    my $jobs = sub {
+        my ($length, $more) = @_;
+        my $each = 1 + int(($length + $taken) / $size->{templates});
+        return "CALL bench.add_prebuilds(1, $size->{templates}, 1, $each, batch => $batch, pending => true$more)";
+    };
+    my %queues = (
+        (map { $_ => [ $_ > 0 ? $jobs->($_, '') : () ] } @lengths),
+        others => [ $jobs->($most, ', tag_sets => 40') ],
+        client => [ $jobs->($some, '') ],
+        bare => [ $jobs->($some, ''), 'CALL bench.disable_triggers()' ]);
+    my %session;
+    for my $queue (sort keys %queues)
     {
-        if ($jobs eq 'others')
-        {
-            $session->query('CALL bench.remove_workspaces()');
-            my $each = $jobs[-1] / $size->{templates};
-            load($session, "CALL bench.add_prebuilds(1, $size->{templates}, 1, $each, batch => " . ++$batch
-                  . ', pending => true, tag_sets => 40)');
-        }
-        elsif ($jobs > 0)
-        {
-            my $each = ($jobs - $there) / $size->{templates};
-            load($session, "CALL bench.add_prebuilds(1, $size->{templates}, 1, $each, batch => " . ++$batch
-                  . ', pending => true)');
-            $there = $jobs;
-        }
-        acquire_times('queue', $size->{acquires});    # warm-up
-        $medians{$jobs} = [ map { median(acquire_times('queue', $size->{acquires})) } 1 .. $size->{rounds} ];
-        my $name = $jobs eq 'others' ? "$jobs[-1] jobs that it may not take" : "$jobs pending jobs";
-        observe(8, "acquire, $name", $medians{$jobs}, unit => 'ms', most => 0.3);
+        $session{$queue} = new_database("queue_$queue", "CALL bench.generate($size->{templates}, 1)",
+            @{ $queues{$queue} });
+        $session{$queue}->query('SET synchronous_commit = off');
     }
-    observe_ratio(8, "acquire, $jobs[-1] to $jobs[1] pending jobs", $medians{ $jobs[-1] }, $medians{ $jobs[1] }, most => 1.25);
+    my %times;
+    for my $turn (0 .. $turns)
+    {
+        my %time = map { $_ => median(times_on_server($session{$_}, 'time_acquires', $acquires)) } @lengths, 'others';
+        $time{rows} = median(times_on_server($session{bare}, 'time_rows_of_acquires', $acquires,
+            $batch * 100_000_000 + $turn * $acquires));
+        $time{$_} = waits($_, $acquires) for qw(acquire nothing);
+        next if $turn == 0;    # warm-up
+        push @{ $times{$_} }, $time{$_} for keys %time;
+    }
+    observe(8, "acquire on the server, $_ pending jobs", $times{$_}, unit => 'ms', most => 0.3) for @lengths;
+    observe(8, "acquire on the server, $most jobs that it may not take", $times{others}, unit => 'ms', most => 0.3);
+    observe_ratio(8, "acquire, $most to $some pending jobs", $times{$most}, $times{$some}, most => 1.25);
+    observe(8, 'its rows and nothing else, on the server', $times{rows}, unit => 'ms');
+    observe_ratio(8, "acquire, $some pending jobs, to that", $times{$some}, $times{rows});
+    observe(8, "what a client waits for an acquire, $some pending jobs", $times{acquire}, unit => 'ms');
+    observe(8, 'what it waits for nothing', $times{nothing}, unit => 'ms');
+    %session = ();
+    drop_database("queue_$_") for sort keys %queues;
+    return;
+}
 
+# Daemons that take jobs and complete them, as many as they can.
+sub measure_pairs
+{
+    my ($size) = @_;
     my $clients = 16;
     my $each = int($clients * $size->{transactions} / $size->{templates}) + 1;
     my %pairs = (clients => $clients, transactions => $size->{transactions});
+    my $batch = 10;
+    my $session = new_database('queue', "CALL bench.generate($size->{templates}, 1)");
     my $bare = new_database('queue_bare', "CALL bench.generate($size->{templates}, 1)");
     my (@rates, @bare_rates);
     for my $round (1 .. $size->{rounds})
@@ -91,13 +115,13 @@ sub steady_run
     my $provisioners = start_pgbench('steady', 'provision', clients => 8, seconds => $warm_up + $seconds + 5, define => \%new_daemons);
     my %claims = (clients => 8, rate => $rate, define => { pools => $size->{templates}, version => $size->{versions} });
     pgbench('steady', 'claim', %claims, seconds => $warm_up);
-    $session->query('TRUNCATE bench.acquires');
+    $session->query('TRUNCATE bench.times');
     my $since = $session->query('SELECT clock_timestamp()');
 
     my $pin = session('steady');
     $pin->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM prebuilds.templates') if $pinned;
     my $claims = pgbench('steady', 'claim', %claims, seconds => $seconds);
-    my @acquires = $session->query('SELECT milliseconds FROM bench.acquires');
+    my @acquires = $session->query('SELECT milliseconds FROM bench.times');
     my $dead = $session->query(dead_rows());
     $pin->query('COMMIT') if $pinned;
     finish_pgbench($provisioners);
@@ -166,9 +190,9 @@ sub measure_endurance
     for my $window (1 .. $windows)
     {
         $pin->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM prebuilds.templates') if $window == 5;
-        $session->query('TRUNCATE bench.acquires');
+        $session->query('TRUNCATE bench.times');
         my %times = (claim => pgbench('endurance', 'claim', %claims, seconds => int($seconds / $windows))->{latencies});
-        $times{acquire} = [ $session->query('SELECT milliseconds FROM bench.acquires') ];
+        $times{acquire} = [ $session->query('SELECT milliseconds FROM bench.times') ];
         for my $what (keys %times)
         {
             push @{ $medians{$what} }, quantile(0.5, @{ $times{$what} });

@@ -10,7 +10,7 @@ use Session;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(query session pgbench start_pgbench finish_pgbench stop_pgbench new_database copy_database drop_database load settle
-  set_server start_paused_worker wait_until);
+  set_server start_paused_worker times_on_server wait_until);
 
 my $bench = dirname(__FILE__) . '/..';
 my $work = tempdir(CLEANUP => 1);
@@ -117,6 +117,15 @@ sub drop_database
     my ($name) = @_;
     query('postgres', "DROP DATABASE $name WITH (FORCE)");
     return;
+}
+
+# What a procedure of bench/helpers.sql timed on the server, in milliseconds.
+sub times_on_server
+{
+    my ($session, $procedure, @arguments) = @_;
+    $session->query('TRUNCATE bench.times');
+    $session->query("CALL bench.$procedure(" . join(', ', @arguments) . ')');
+    return $session->query('SELECT milliseconds FROM bench.times');
 }
 
 # pgbench($database, $script, %options) runs bench/scripts/$script.sql and returns what it measured: latencies in

@@ -6,7 +6,7 @@ SELECT prebuilds_register_provisioner('bench', 'daemon-' || :client_id) AS daemo
 \endif
 SELECT count(*) AS jobs, coalesce(max(job_id::text), '') AS job, count(*) FILTER (WHERE stage = 'create') AS creates, 1000 * extract(epoch FROM clock_timestamp() - statement_timestamp()) AS milliseconds FROM prebuilds_acquire_job(:daemon) \gset
 \if :jobs
-INSERT INTO bench.acquires VALUES (:milliseconds);
+INSERT INTO bench.times VALUES (:milliseconds);
 SELECT agent_ids[1] AS agent FROM prebuilds_complete_job(:job, :daemon, NULL, '[{"type": "container", "name": "main", "agents": [{"name": "main"}]}]') \gset
 \if :creates
 SELECT prebuilds_report_agent(:agent, 'ready');
