@@ -88,8 +88,8 @@ sub settle
     return;
 }
 
-# A worker that announces jobs, as it does in production, and makes none: that is another measure. It has been through its
-# first pass, which may have much to repair.
+# A worker that announces jobs, as it does in production, and makes none: that is another measure. It has made its first
+# pass, which may have much to repair, and kept house, and rests.
 sub start_paused_worker
 {
     my ($session) = @_;
@@ -97,8 +97,10 @@ sub start_paused_worker
     my $since = $session->query('SELECT clock_timestamp()');
     $session->query('SELECT prebuilds_worker_start()');
     wait_until(sub {
-        $session->query("SELECT state = 'idle' AND last_pass > '$since' FROM prebuilds_worker_status()") eq 't'
-    });
+        $session->query(<<"SQL") eq 't' });
+SELECT s.last_pass > '$since' AND a.wait_event_type = 'Extension'
+  FROM prebuilds_worker_status() AS s JOIN pg_stat_activity AS a USING (pid)
+SQL
     return;
 }
 
