@@ -165,7 +165,7 @@ sub measure_reaction
     my (@steady, @rare);
     for my $round (1 .. $size->{rounds})
     {
-        push @steady, median(@{ pgbench('reaction', 'insert', transactions => 25 * $size->{passes})->{latencies} });
+        push @steady, median(@{ pgbench('reaction', 'insert', transactions => 10 * $size->{passes})->{latencies} });
         push @rare, median(@{ pgbench('reaction', 'insert', rate => 20, seconds => 3)->{latencies} });
     }
     observe(7, 'an INSERT of one row, over and over, p50', \@steady, unit => 'ms');

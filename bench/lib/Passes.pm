@@ -11,11 +11,14 @@ use Statistics;
 
 our @EXPORT = qw(measure_unchanged measure_wide measure_creates measure_writers measure_mix);
 
-sub pass_times
+# What a client waits for one of so many passes, after the first ones, which plan their statements.
+sub pass_time
 {
     my ($database, $passes) = @_;
-    pgbench($database, 'pass', transactions => 3);    # warm-up
-    return pgbench($database, 'pass', transactions => $passes)->{latencies};
+    my $warm_up = 5;
+    my $run = pgbench($database, 'pass', transactions => $warm_up + $passes);
+    my @times = @{ $run->{latencies} };
+    return median(@times[$warm_up .. $#times]);
 }
 
 # NoOps on D1 and D10.
@@ -23,19 +26,18 @@ sub measure_unchanged
 {
     my ($size) = @_;
     my $presets = $size->{templates} * $size->{versions};
-    my (@d1, @d10, @by_preset);
+    my (%times, @by_preset);
     for my $turn (1 .. $size->{turns})
     {
-        push @d1, median(@{ pass_times('d1', $size->{passes}) });
-        push @d10, median(@{ pass_times('d10', $size->{passes}) });
+        push @{ $times{$_} }, pass_time($_, $size->{passes}) for $turn % 2 ? qw(d1 d10) : qw(d10 d1);
         my $one = pgbench('d1', 'pass_by_queries_per_preset', transactions => $size->{passes},
             define => { presets => $size->{templates}, version => $size->{versions} });
         push @by_preset, $presets * median(@{ $one->{latencies} });
     }
-    observe(1, 'NoOps: pass with nothing to do, D1', \@d1, unit => 'ms', most => 1);
-    observe(1, 'the same, D10', \@d10, unit => 'ms');
-    observe_ratio(1, 'the same, D10 to D1', \@d10, \@d1, most => 1.2);
-    observe_ratio(1, 'four queries for each preset of D1, to one pass', \@by_preset, \@d1);
+    observe(1, 'NoOps: pass with nothing to do, D1', $times{d1}, unit => 'ms', most => 1);
+    observe(1, 'the same, D10', $times{d10}, unit => 'ms');
+    observe_ratio(1, 'the same, D10 to D1', $times{d10}, $times{d1}, most => 1.2);
+    observe_ratio(1, 'four queries for each preset of D1, to one pass', \@by_preset, $times{d1});
     return;
 }
 
@@ -70,37 +72,47 @@ sub woken_passes
 sub measure_wide
 {
     my ($size) = @_;
-    my @sweeps = map { median(@{ pass_times('w', $size->{sweeps}) }) } 1 .. $size->{rounds};
-    observe(2, 'NoOps: full sweep by a function call, W', \@sweeps, unit => 'ms', most => 50);
-    # Its two halves.
     my $w = session('w');
-    my @counts = map { $w->milliseconds('SELECT count(*) FROM prebuilds.pools') } 0 .. $size->{rounds};
-    my @configurations = map { $w->milliseconds('SELECT count(*) FROM prebuilds.find_active_presets()') } 0 .. $size->{rounds};
-    observe(2, 'of that, to count prebuilds by preset', [ @counts[1 .. $#counts] ], unit => 'ms');
-    observe(2, 'of that, to read the active configurations', [ @configurations[1 .. $#configurations] ], unit => 'ms');
+    my (@sweeps, @counts, @configurations, @repeated);
+    for my $turn (0 .. $size->{turns})
+    {
+        my $sweep = pass_time('w', $size->{sweeps});
+        # Its two halves.
+        my $counts = $w->milliseconds('SELECT count(*) FROM prebuilds.pools');
+        my $configurations = $w->milliseconds('SELECT count(*) FROM prebuilds.find_active_presets()');
+        my $repeated = $w->query(<<"SQL");
+SELECT 1000 * extract(epoch FROM avg(r.elapsed))
+  FROM generate_series(1, $size->{passes}) AS n, LATERAL prebuilds_reconcile_preset(bench.preset(1 + 0 * n, 1)) AS r
+SQL
+        next if $turn == 0;    # warm-up
+        push @sweeps, $sweep;
+        push @counts, $counts;
+        push @configurations, $configurations;
+        push @repeated, $repeated;
+    }
+    observe(2, 'NoOps: full sweep by a function call, W', \@sweeps, unit => 'ms', most => 50);
+    observe(2, 'counting prebuilds by preset, by itself', \@counts, unit => 'ms');
+    observe(2, 'reading the active configurations, by itself', \@configurations, unit => 'ms');
 
     set_server('prebuilds.reconciliation_interval' => '1h');
     my $session = session('w');
     $session->query('SELECT prebuilds_worker_start()');
     wait_until(sub { (last_pass($session))[0] });
     woken_passes($session, $_, 3) for 100, 1;    # warm-up
-    observe(2, 'full sweep by the worker, W', [ woken_passes($session, 100, $size->{sweeps}) ], unit => 'ms', most => 50);
-    my (@empty, @slopes);
+    my (@by_worker, @empty, @slopes);
     for my $turn (1 .. $size->{turns})
     {
+        push @by_worker, median(woken_passes($session, 100, $size->{sweeps}));
         my @points = map { [ $_, median(woken_passes($session, $_, $size->{wakeups})) ] } 1, 20, 60;
         my ($empty, $slope) = line_through(@points);
         push @empty, $empty;
         push @slopes, 1000 * $slope;
     }
+    observe(2, 'full sweep by the worker, W', \@by_worker, unit => 'ms', most => 50);
     observe(2, 'woken pass of the worker, W, presets → 0', \@empty, unit => 'ms', most => 0.3);
     observe(2, 'the same, for each changed preset', \@slopes, unit => 'µs', most => 10);
     # The worker's passes come out of a rest. These do not.
-    my @repeated = map { $w->query(<<"SQL") } 0 .. $size->{rounds};
-SELECT 1000 * extract(epoch FROM avg(r.elapsed))
-  FROM generate_series(1, $size->{passes}) AS n, LATERAL prebuilds_reconcile_preset(bench.preset(1 + 0 * n, 1)) AS r
-SQL
-    observe(2, 'a pass over one preset, by function calls one after the other', [ @repeated[1 .. $#repeated] ], unit => 'ms');
+    observe(2, 'a pass over one preset, by function calls one after the other', \@repeated, unit => 'ms');
     $session->query("SELECT prebuilds_worker_stop('benchmark')");
     set_server('prebuilds.reconciliation_interval' => undef);
     return;
