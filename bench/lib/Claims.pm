@@ -21,27 +21,31 @@ sub check_claims
     return;
 }
 
-# D1 and D10 in turns, and the rows alone, by the server's clock; then what a client waits for either.
+# Claims from D1 and D10 in turns, claims whose commit does not wait, and the rows alone, by the server's clock; then what
+# a client waits for a claim and for the bare transaction. Others than those of D1 and D10 come from copies of D1, so that
+# both age alike.
 sub measure_claims
 {
     my ($size) = @_;
     my @databases = qw(d1 d10);
-    my %versions = (d1 => $size->{versions}, d10 => 10 * $size->{versions});
+    my %versions = (d1 => $size->{versions}, d10 => 10 * $size->{versions}, claim_others => $size->{versions});
     my (%session, %latencies, %medians);
     my $turns = $size->{turns};
-    my $each = 10 + int(3 * (1 + $turns) * $size->{claims} / $size->{templates} * 1.5);
-    my $first = 20 * 100_000_000;    # the number of the first of them
+    # Twice what a pool of claim_others has to give on average, and more for small ones.
+    my $each = 20 + int(4 * (1 + $turns) * $size->{claims} / $size->{templates});
+    my $first = 20 * 100_000_000;    # the bare prebuilds are numbered from here on
+    $session{claim_others} = copy_database('claim_others', 'd1');
     my $bare = copy_database('claim_bare', 'd1');
     load($bare, "CALL bench.add_prebuilds(1, $size->{templates}, $size->{versions}, $each, batch => 20)",
         'CALL bench.disable_triggers()');
-    for my $database (@databases)
+    for my $database (@databases, 'claim_others')
     {
-        $session{$database} = session($database);
+        $session{$database} //= session($database);
         load($session{$database},
             "CALL bench.add_prebuilds(1, $size->{templates}, $versions{$database}, $each, batch => 10)");
         start_paused_worker($session{$database});
     }
-    my $unflushed = session('d1');
+    my $unflushed = session('claim_others');
     $unflushed->query('SET synchronous_commit = off');
     my %client = (transactions => $size->{claims});
     my %pools = (pools => $size->{templates}, version => $size->{versions});
@@ -49,11 +53,11 @@ sub measure_claims
     {
         my %times = map {
             $_ => [ times_on_server($session{$_}, 'time_claims', $size->{claims}, $size->{templates}, $versions{$_}) ]
-        } @databases;
+        } $turn % 2 ? @databases : reverse @databases;
         my @unflushed = times_on_server($unflushed, 'time_claims', $size->{claims}, $size->{templates}, $versions{d1});
         my @rows_on_server = times_on_server($bare, 'time_rows_of_claims', $size->{claims}, $size->{templates},
             $size->{versions}, $first + (1 + $turns + $turn) * $size->{claims});
-        my $claims = pgbench('d1', 'claim', %client, define => \%pools);
+        my $claims = pgbench('claim_others', 'claim', %client, define => \%pools);
         my $rows = pgbench('claim_bare', 'claim_bare', %client,
             define => { %pools, n => 0, each => 0, first => $first + $turn * $size->{claims} });
         next if $turn == 0;    # warm-up
@@ -72,6 +76,9 @@ sub measure_claims
         my $name = uc $database;
         observe(5, "claim and its commit on the server, $name, p50", $medians{$database}, unit => 'ms', most => 0.4);
         observe(5, "the same, p99", [ quantile(0.99, @{ $latencies{$database} }) ], unit => 'ms', most => 2);
+    }
+    for my $database (@databases, 'claim_others')
+    {
         check_claims($session{$database});
         $session{$database}->query("SELECT prebuilds_worker_stop('benchmark')");
         $session{$database}->query('SELECT prebuilds_resume()');
@@ -83,7 +90,7 @@ sub measure_claims
     observe(5, 'what a client waits for a claim, D1, p50', $medians{client}, unit => 'ms');
     observe(5, 'what it waits for a bare transaction with the same rows, p50', $medians{bare}, unit => 'ms');
     observe_ratio(5, 'claim to that', $medians{client}, $medians{bare});
-    drop_database('claim_bare');
+    drop_database($_) for qw(claim_bare claim_others);
     return;
 }
 
