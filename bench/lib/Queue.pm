@@ -14,15 +14,26 @@ our @EXPORT = qw(measure_acquire measure_pairs measure_steady measure_endurance)
 
 my %new_daemons = (registered => 0);
 
-# What a client waits for a script once everything is planned; commits do not wait.
-sub waits
+# What a client waits for one of so many runs of a script, after the first, which plans its statements; commits do not
+# wait.
+sub wait_time
 {
-    my ($script, $times) = @_;
-    my $run = pgbench('queue_client', $script, transactions => 1 + $times, define => \%new_daemons,
+    my ($script, $amount) = @_;
+    my $run = pgbench('queue_client', $script, transactions => 1 + $amount, define => \%new_daemons,
         settings => { synchronous_commit => 'off' });
     my @times = @{ $run->{latencies} };
-    shift @times;    # the daemon registers, and everything is planned
+    shift @times;
     return median(@times);
+}
+
+# Every acquire has to find what it should.
+sub check_started
+{
+    my ($session, $expected) = @_;
+    my $started = $session->query(
+        'SELECT count(*) FROM prebuilds.provisioner_jobs WHERE started_at IS NOT NULL AND completed_at IS NULL');
+    die "acquires started $started jobs instead of $expected\n" if $started != $expected;
+    return;
 }
 
 # A daemon that looks for a job, in queues of different length and among jobs that it may not take, by the server's
@@ -33,18 +44,18 @@ sub measure_acquire
     my ($turns, $acquires) = @{$size}{qw(turns acquires)};
     my @lengths = @{ $size->{pending} };
     my ($some, $most) = @lengths[ 1, 2 ];
-    my $taken = (1 + $turns) * (1 + $acquires);
+    my $taken = (1 + $turns) * (1 + $acquires);    # by a client; on the server less
     my $batch = 11;
-    my $jobs = sub {
+    my $add_jobs = sub {
         my ($length, $more) = @_;
         my $each = 1 + int(($length + $taken) / $size->{templates});
         return "CALL bench.add_prebuilds(1, $size->{templates}, 1, $each, batch => $batch, pending => true$more)";
     };
     my %queues = (
-        (map { $_ => [ $_ > 0 ? $jobs->($_, '') : () ] } @lengths),
-        others => [ $jobs->($most, ', tag_sets => 40') ],
-        client => [ $jobs->($some, '') ],
-        bare => [ $jobs->($some, ''), 'CALL bench.disable_triggers()' ]);
+        (map { $_ => [ $_ > 0 ? $add_jobs->($_, '') : () ] } @lengths),
+        others => [ $add_jobs->($most, ', tag_sets => 40') ],
+        client => [ $add_jobs->($some, '') ],
+        bare => [ $add_jobs->($some, ''), 'CALL bench.disable_triggers()' ]);
     my %session;
     for my $queue (sort keys %queues)
     {
@@ -58,10 +69,13 @@ sub measure_acquire
         my %time = map { $_ => median(times_on_server($session{$_}, 'time_acquires', $acquires)) } @lengths, 'others';
         $time{rows} = median(times_on_server($session{bare}, 'time_rows_of_acquires', $acquires,
             $batch * 100_000_000 + $turn * $acquires));
-        $time{$_} = waits($_, $acquires) for qw(acquire nothing);
+        $time{$_} = wait_time($_, $acquires) for qw(acquire nothing);
         next if $turn == 0;    # warm-up
         push @{ $times{$_} }, $time{$_} for keys %time;
     }
+    my $each = (1 + $turns) * $acquires;
+    my %started = (0 => 0, $some => $each, $most => $each, others => 0, client => $taken, bare => $each);
+    check_started($session{$_}, $started{$_}) for sort keys %started;
     observe(8, "acquire on the server, $_ pending jobs", $times{$_}, unit => 'ms', most => 0.3) for @lengths;
     observe(8, "acquire on the server, $most jobs that it may not take", $times{others}, unit => 'ms', most => 0.3);
     observe_ratio(8, "acquire, $most to $some pending jobs", $times{$most}, $times{$some}, most => 1.25);
@@ -126,9 +140,8 @@ sub steady_run
     $pin->query('COMMIT') if $pinned;
     finish_pgbench($provisioners);
 
-    my ($passes, $mean, $slowest) = split /\|/, $session->query(<<"SQL");
-SELECT count(*), 1000 * extract(epoch FROM avg(elapsed)), 1000 * extract(epoch FROM max(elapsed))
-  FROM prebuilds.reconcile_passes WHERE created_at >= '$since'
+    my $pass = $session->query(<<"SQL");
+SELECT 1000 * extract(epoch FROM avg(elapsed)) FROM prebuilds.reconcile_passes WHERE created_at >= '$since'
 SQL
     my $missed = $session->query(q{SELECT count(*) FROM prebuilds.prebuild_events WHERE event_type = 'claim_missed'});
     # In the end every pool is as desired, once more.
@@ -138,8 +151,8 @@ SQL
     my $left = $session->query(dead_rows());
     drop_database('steady');
     return {
-        claims => $claims->{latencies}, acquires => \@acquires, passes => $passes, pass => $mean, slowest => $slowest,
-        missed => $missed, dead => $dead, left => $left };
+        claims => $claims->{latencies}, acquires => \@acquires, pass => $pass, missed => $missed, dead => $dead,
+        left => $left };
 }
 
 sub dead_rows
