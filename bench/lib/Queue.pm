@@ -96,24 +96,23 @@ sub measure_pairs
     my $each = int($clients * $size->{transactions} / $size->{templates}) + 1;
     my %pairs = (clients => $clients, transactions => $size->{transactions});
     my $batch = 10;
-    my $session = new_database('queue', "CALL bench.generate($size->{templates}, 1)");
-    my $bare = new_database('queue_bare', "CALL bench.generate($size->{templates}, 1)");
+    my $session = new_database('pairs', "CALL bench.generate($size->{templates}, 1)");
+    my $bare = new_database('pairs_bare', "CALL bench.generate($size->{templates}, 1)");
     my (@rates, @bare_rates);
     for my $round (1 .. $size->{rounds})
     {
         my @load = ('CALL bench.remove_workspaces()',
             "CALL bench.add_prebuilds(1, $size->{templates}, 1, $each, batch => " . ++$batch . ', pending => true)');
         load($bare, @load, 'CALL bench.disable_triggers()');
-        push @bare_rates, pgbench('queue_bare', 'acquire_complete_bare', %pairs,
+        push @bare_rates, pgbench('pairs_bare', 'acquire_complete_bare', %pairs,
             define => { n => 0, each => $size->{transactions}, first => $batch * 100_000_000 })->{steady_tps};
         load($session, @load);
-        push @rates, pgbench('queue', 'acquire_complete', %pairs, define => \%new_daemons)->{steady_tps};
+        push @rates, pgbench('pairs', 'acquire_complete', %pairs, define => \%new_daemons)->{steady_tps};
     }
     observe(8, 'acquire + complete, 16 daemons, synchronous_commit = on', \@rates, unit => '/s', least => 2000);
     observe(8, 'the rows that both write, and nothing else', \@bare_rates, unit => '/s');
     observe_ratio(8, 'acquire + complete, to that', \@rates, \@bare_rates);
-    drop_database('queue_bare');
-    drop_database('queue');
+    drop_database($_) for qw(pairs pairs_bare);
     return;
 }
 

@@ -9,8 +9,9 @@ use File::Temp qw(tempdir);
 use Session;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(query session pgbench start_pgbench finish_pgbench stop_pgbench new_database copy_database drop_database load settle
-  set_server start_paused_worker times_on_server wait_until);
+our @EXPORT = qw(
+  query session pgbench start_pgbench finish_pgbench stop_pgbench new_database copy_database drop_database load settle
+  set_server reset_server start_paused_worker times_on_server wait_until);
 
 my $bench = dirname(__FILE__) . '/..';
 my $work = tempdir(CLEANUP => 1);
@@ -38,10 +39,13 @@ sub wait_until
     return;
 }
 
-# Settings of the server, for all sessions, workers included; undef sets one back.
+my %changed;    # settings of the server
+
+# Sets them, for all sessions, workers included; undef sets one back.
 sub set_server
 {
     my (%settings) = @_;
+    @changed{ keys %settings } = ();
     my $session = session('postgres');
     for my $name (sort keys %settings)
     {
@@ -53,6 +57,9 @@ sub set_server
     $session->query('SELECT pg_sleep(0.2)');
     return;
 }
+
+# All of them, back.
+sub reset_server { return set_server(map { $_ => undef } keys %changed); }
 
 # A database with the extension and the generator, and the statements run in it. No worker: what runs in the
 # background is up to the measure.
