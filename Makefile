@@ -10,7 +10,7 @@ EXTENSION  = pg_prebuilds
 EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
 
 MODULE_big  = $(EXTENSION)
-SRCS        = $(CORE_SRCS) $(PG_SRCS) $(CHECKS_SRCS) $(MARKS_SRCS) $(METRICS_SRCS) $(BUILDS_SRCS) $(CLAIMS_SRCS) $(ROW_LOCKS_SRCS) $(READ_MODEL_SRCS) $(RECONCILER_SRCS) $(WORKER_SRCS)
+SRCS        = $(CORE_SRCS) $(PG_SRCS) $(CHECKS_SRCS) $(MARKS_SRCS) $(METRICS_SRCS) $(BUILDS_SRCS) $(CLAIMS_SRCS) $(ROW_LOCKS_SRCS) $(QUEUE_SRCS) $(READ_MODEL_SRCS) $(RECONCILER_SRCS) $(WORKER_SRCS)
 OBJS        = $(SRCS:.cpp=.o)
 DATA_built  = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = build results output_iso tmp_check log $(OBJS:.o=.d)

@@ -22,11 +22,7 @@ struct Told {
   Series series;
 };
 
-bool says_claim(Datum input) {
-  const JsonbValue *stage = pg::find_member(input, "prebuilt_workspace_stage");
-  return stage != nullptr && stage->type == jbvString &&
-         std::string_view(stage->val.string.val, static_cast<std::size_t>(stage->val.string.len)) == "claim";
-}
+bool says_claim(Datum input) { return pg::text_member(input, "prebuilt_workspace_stage") == "claim"; }
 
 // Whether a start of the workspace before this build has succeeded. The newest ones first: most often it is
 // the first that is looked at.

@@ -20,6 +20,14 @@ class Arguments {
   Timestamp timestamp(int place) const { return {DatumGetTimestampTz((*this)[place])}; }
   core::Instant instant(int place) const { return to_instant(timestamp(place).value); }
 
+  // By its place and name. Error 22023 if it is NULL, as prebuilds.refuse_null() raises it.
+  Datum required(int place, const std::string &name) const {
+    if (call_->args[place].isnull)
+      throw SqlError(ERRCODE_INVALID_PARAMETER_VALUE, name + " must not be null", {},
+                     "Give a value for " + name + ".");
+    return call_->args[place].value;
+  }
+
   // Of those that may be NULL.
   Param optional(int place) const { return call_->args[place]; }
   std::optional<core::Uuid> optional_uuid(int place) const {

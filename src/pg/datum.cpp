@@ -77,14 +77,6 @@ std::vector<int> to_ints(Datum array) {
   return ints;
 }
 
-std::vector<std::int64_t> to_bigints(Datum array) {
-  const Elements elements = deconstruct(array, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-  std::vector<std::int64_t> bigints;
-  bigints.reserve(elements.count);
-  for (int i = 0; i < elements.count; i++) bigints.push_back(DatumGetInt64(elements.values[i]));
-  return bigints;
-}
-
 Datum to_array(std::span<const core::Uuid> values) {
   return construct(values.size(), UUIDOID, UUID_LEN, false, TYPALIGN_CHAR,
                    [&](std::size_t i) { return pointer_to(values[i]); });

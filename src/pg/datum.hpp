@@ -92,7 +92,6 @@ inline int compare(Datum text_datum, Datum other) {
 std::vector<core::Uuid> to_uuids(Datum array);
 std::vector<std::string> to_strings(Datum array);
 std::vector<int> to_ints(Datum array);
-std::vector<std::int64_t> to_bigints(Datum array);
 
 Datum to_array(std::span<const core::Uuid> values);
 Datum to_array(std::span<const std::string> values);
@@ -118,6 +117,11 @@ inline Oid enum_value(Oid type, const char *label) {
 // The label of a value of an enum type, in palloc'd memory. Only inside of call().
 inline const char *enum_label(Oid value) {
   return DatumGetCString(DirectFunctionCall1(enum_out, ObjectIdGetDatum(value)));
+}
+
+// The same outside of call().
+inline std::string_view to_label(Oid value) {
+  return call([&] { return enum_label(value); });
 }
 
 // From PostgreSQL's strong source.

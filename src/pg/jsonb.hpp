@@ -60,4 +60,12 @@ inline const JsonbValue *find_member(Datum json, std::string_view key) {
   return getKeyJsonValueFromContainer(&object->root, key.data(), static_cast<int>(key.size()), nullptr);
 }
 
+// A member of an object that is a string; none if there is no such. It lives as long as the value. Only
+// inside of call().
+inline std::optional<std::string_view> text_member(Datum json, std::string_view key) {
+  const JsonbValue *value = find_member(json, key);
+  if (value == nullptr || value->type != jbvString) return std::nullopt;
+  return std::string_view(value->val.string.val, static_cast<std::size_t>(value->val.string.len));
+}
+
 }  // namespace prebuilds::pg

@@ -8,19 +8,6 @@ namespace prebuilds::reconciler {
 
 namespace {
 
-bool held() {
-  return pg::call([] {
-    pg::IndexScan installation("installation", "installation_pkey");
-    ScanKeyData key;
-    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_BOOLEQ, BoolGetDatum(true));
-    installation.start(&key);
-    const bool ours = installation.next() && !DatumGetBool(installation.value("created_by_restore")) &&
-                      DatumGetObjectId(installation.value("database_oid")) == MyDatabaseId;
-    installation.end();
-    return !ours;
-  });
-}
-
 bool paused() {
   return pg::call([] {
     pg::IndexScan settings("site_configs", "site_configs_pkey");
@@ -39,6 +26,19 @@ bool paused() {
 }
 
 }  // namespace
+
+bool held() {
+  return pg::call([] {
+    pg::IndexScan installation("installation", "installation_pkey");
+    ScanKeyData key;
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_BOOLEQ, BoolGetDatum(true));
+    installation.start(&key);
+    const bool ours = installation.next() && !DatumGetBool(installation.value("created_by_restore")) &&
+                      DatumGetObjectId(installation.value("database_oid")) == MyDatabaseId;
+    installation.end();
+    return !ours;
+  });
+}
 
 std::optional<std::string> standstill() {
   if (!pg::guc::enabled) return "disabled";

@@ -5,6 +5,9 @@
 
 namespace prebuilds::reconciler {
 
+// Whether this database is a restore or a copy that nobody has resumed yet, as the active snapshot shows it.
+bool held();
+
 // What keeps passes from acting: "disabled", "held" or "paused", as the active snapshot shows it.
 std::optional<std::string> standstill();
 

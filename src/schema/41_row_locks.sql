@@ -1,20 +1,6 @@
 -- The rows that the API locks before it changes them. All lock in this order: a template, a workspace, its row of the
 -- read model, its job. Whoever picks from a list takes what is free and waits for nobody.
 
-CREATE TYPE prebuilds.pending_job AS (
-    job_id uuid, organization_id uuid, provisioner text, type prebuilds.provisioner_job_type, input jsonb, tags jsonb,
-    workspace_id uuid, workspace_name text, owner_id uuid, workspace_deleted boolean, build_id uuid,
-    template_version_id uuid, transition prebuilds.workspace_transition, build_number integer, provisioner_state bytea);
-COMMENT ON TYPE prebuilds.pending_job IS 'A job in the queue, with its workspace and its build if it has them';
-
-CREATE FUNCTION prebuilds.lock_oldest_job(queue_keys bigint[], passed_over uuid[]) RETURNS prebuilds.pending_job
-    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
-    AS 'MODULE_PATHNAME', 'prebuilds_lock_oldest_job';
-COMMENT ON FUNCTION prebuilds.lock_oldest_job(bigint[], uuid[]) IS
-    'Locks the oldest pending job of these queues, of people before the prebuilds user, that is not passed over and not '
-    'locked by anybody else, neither itself nor its prebuild''s row of the read model; its build and workspace are not '
-    'locked. NULL = there is none. What was tried on the way may stay locked. Never waits or fails, as above';
-
 CREATE FUNCTION prebuilds.lock_workspace(workspace_id uuid) RETURNS prebuilds.workspaces
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'prebuilds_lock_workspace';

@@ -53,13 +53,13 @@ COMMENT ON FUNCTION prebuilds.merge_job_queues() IS
 
 -- Daemons ----------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION prebuilds.find_present_daemon(daemon_id uuid, now timestamptz) RETURNS prebuilds.provisioner_daemons
-    LANGUAGE c STABLE STRICT PARALLEL UNSAFE
-    AS 'MODULE_PATHNAME', 'prebuilds_find_present_daemon';
-COMMENT ON FUNCTION prebuilds.find_present_daemon(uuid, timestamptz) IS
-    'The daemon, if it is the caller''s and has been seen within 10 seconds; NULL = it is not, or there is none';
+CREATE FUNCTION prebuilds.is_present_daemon(daemon_id uuid, now timestamptz) RETURNS boolean
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'prebuilds_is_present_daemon';
+COMMENT ON FUNCTION prebuilds.is_present_daemon(uuid, timestamptz) IS
+    'Whether the daemon is the caller''s and has been seen within 10 seconds';
 
-CREATE FUNCTION prebuilds.note_sign_of_life(daemon_id uuid, now timestamptz) RETURNS prebuilds.provisioner_daemons
+CREATE FUNCTION prebuilds.note_sign_of_life(daemon_id uuid, now timestamptz) RETURNS uuid
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -81,17 +81,20 @@ BEGIN
     -- Another session of this daemon that is writing the same does not hold us up.
     UPDATE prebuilds.provisioner_daemons AS d SET last_seen_at = now, updated_at = now
     WHERE d.id = (SELECT s.id FROM prebuilds.provisioner_daemons AS s WHERE s.id = daemon_id FOR UPDATE SKIP LOCKED);
-    RETURN daemon;
+    RETURN daemon_id;
 END
 $$;
-CREATE FUNCTION prebuilds.sign_of_life(daemon_id uuid, now timestamptz) RETURNS prebuilds.provisioner_daemons
+CREATE FUNCTION prebuilds.sign_of_life(daemon_id uuid, now timestamptz) RETURNS uuid
     LANGUAGE sql VOLATILE
-    RETURN coalesce(prebuilds.find_present_daemon(daemon_id, now), prebuilds.note_sign_of_life(daemon_id, now));
+    RETURN CASE WHEN prebuilds.is_present_daemon(daemon_id, now) THEN daemon_id
+                ELSE prebuilds.note_sign_of_life(daemon_id, now)
+           END;
 COMMENT ON FUNCTION prebuilds.note_sign_of_life(uuid, timestamptz) IS
-    'Notes that a daemon is alive, and returns it. Errors: 22023 (NULL), P0002 (unknown), 42501 (registered by another '
-    'role)';
+    'Notes that a daemon is alive, and returns its id. Errors: 22023 (NULL), P0002 (unknown), 42501 (registered by '
+    'another role)';
 COMMENT ON FUNCTION prebuilds.sign_of_life(uuid, timestamptz) IS
-    'The daemon, which is alive and the caller''s; noted at most every 10 seconds. Errors as of note_sign_of_life()';
+    'The id of the daemon, which is alive and the caller''s; noted at most every 10 seconds. Errors as of '
+    'note_sign_of_life()';
 
 CREATE FUNCTION @extschema@.prebuilds_register_provisioner(
     organization text, name text, provisioners text[] DEFAULT '{terraform}', tags jsonb DEFAULT '{}',
@@ -229,123 +232,13 @@ CREATE FUNCTION prebuilds.holds(
 COMMENT ON FUNCTION prebuilds.holds(uuid, uuid, prebuilds.provisioner_job_status) IS
     'Whether a job of this worker and status is at work on this daemon';
 
-CREATE FUNCTION prebuilds.serves(daemon_tags jsonb, job_tags jsonb) RETURNS boolean
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN job_tags OPERATOR(pg_catalog.=) '{"scope": "organization", "owner": ""}'::pg_catalog.jsonb
-                THEN daemon_tags OPERATOR(pg_catalog.=) job_tags
-                ELSE job_tags OPERATOR(pg_catalog.<@) daemon_tags
-           END;
-COMMENT ON FUNCTION prebuilds.serves(jsonb, jsonb) IS
-    'Whether a daemon with these tags may take a job with those, both normalised: all tags of the job are among the '
-    'daemon''s, and a job without tags of its own is for daemons without tags of their own';
-
-CREATE FUNCTION prebuilds.find_queues(organization_id uuid, provisioners text[], tags jsonb, untagged boolean)
-    RETURNS bigint[]
-    LANGUAGE c STABLE STRICT PARALLEL UNSAFE
-    AS 'MODULE_PATHNAME', 'prebuilds_find_queues';
-COMMENT ON FUNCTION prebuilds.find_queues(uuid, text[], jsonb, boolean) IS
-    'The queues of an organization for these provisioners whose tags, and owner, a daemon''s tags contain, both normalised; '
-    'untagged = the daemon has no tags of its own, so that it serves the queues without any, and no others. A queue may '
-    'come more than once';
-
-CREATE FUNCTION prebuilds.take_job(daemon prebuilds.provisioner_daemons, now timestamptz) RETURNS prebuilds.pending_job
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_variable
-DECLARE
-    tags constant jsonb := prebuilds.normalized_tags(daemon.tags);
-    -- The dictionary of queues spares a daemon the jobs that it cannot take, however many there are.
-    queue_keys constant bigint[] := prebuilds.find_queues(
-        daemon.organization_id, array_remove(daemon.provisioners, NULL), tags,
-        tags = '{"scope": "organization", "owner": ""}');
-    passed_over uuid[] := '{}';
-    job prebuilds.pending_job;
-    job_tags jsonb;
-BEGIN
-    LOOP
-        job := prebuilds.lock_oldest_job(queue_keys, passed_over);
-        EXIT WHEN job.job_id IS NULL;
-        job_tags := prebuilds.normalized_tags(job.tags);
-        IF job.workspace_deleted THEN
-            -- Nobody will ever take it, so it must not stay at the head of the queue either.
-            UPDATE prebuilds.provisioner_jobs AS j
-            SET canceled_at = now, completed_at = now, updated_at = now WHERE j.id = job.job_id;
-        -- Two queues may share a key, and tags can be chosen so that they do: hence the second look.
-        ELSIF job.organization_id = daemon.organization_id AND job.provisioner = ANY (daemon.provisioners)
-              AND prebuilds.serves(tags, job_tags) THEN
-            UPDATE prebuilds.provisioner_jobs AS j
-            SET started_at = now, updated_at = now, worker_id = daemon.id WHERE j.id = job.job_id;
-            EXIT;
-        END IF;
-        passed_over := passed_over || job.job_id;
-    END LOOP;
-    RETURN job;
-END
-$$;
-COMMENT ON FUNCTION prebuilds.take_job(prebuilds.provisioner_daemons, timestamptz) IS
-    'Starts the next pending job that a daemon may take, and returns what it was until then; NULL = there is none. Never '
-    'waits: a job that somebody has locked is passed over';
-
-CREATE FUNCTION prebuilds.describe_job(
-    organization_id uuid, owner_id uuid, template_version_id uuid, build_id uuid, OUT organization_name text,
-    OUT owner_name text, OUT template_name text, OUT template_version_name text, OUT definition jsonb,
-    OUT parameters jsonb)
-    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
-    AS 'MODULE_PATHNAME', 'prebuilds_describe_job';
-COMMENT ON FUNCTION prebuilds.describe_job(uuid, uuid, uuid, uuid) IS
-    'What the ids of a job stand for: names, what the version is made of, and the values of the build''s parameters, '
-    '{"name": "value"}. NULL where an id is NULL, but for parameters, of which there are none then';
-
 CREATE FUNCTION @extschema@.prebuilds_acquire_job(daemon_id uuid, max_jobs integer DEFAULT 1)
     RETURNS TABLE (job_id uuid, type text, workspace_id uuid, workspace_name text, owner_id uuid, owner_name text,
                    transition text, build_number integer, stage text, organization_name text, template_name text,
                    template_version_name text, definition jsonb, parameters jsonb, provisioner_state bytea, tags jsonb)
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER ROWS 1
     SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_variable
-DECLARE
-    now constant timestamptz := clock_timestamp();
-    daemon constant prebuilds.provisioner_daemons := prebuilds.sign_of_life(daemon_id, now);
-    job prebuilds.pending_job;
-    described record;
-BEGIN
-    IF max_jobs IS NULL THEN
-        PERFORM prebuilds.refuse_null('max_jobs');
-    ELSIF max_jobs < 1 THEN
-        RAISE EXCEPTION 'max_jobs % is out of range', max_jobs
-            USING ERRCODE = '22023', HINT = 'Ask for at least one job.';
-    ELSIF prebuilds.held() THEN
-        RETURN;
-    END IF;
-    FOR n IN 1 .. max_jobs LOOP
-        job := prebuilds.take_job(daemon, now);
-        EXIT WHEN job.job_id IS NULL;
-        described := prebuilds.describe_job(job.organization_id, job.owner_id, job.template_version_id, job.build_id);
-        job_id := job.job_id;
-        type := job.type;
-        workspace_id := job.workspace_id;
-        workspace_name := job.workspace_name;
-        owner_id := job.owner_id;
-        owner_name := described.owner_name;
-        transition := job.transition;
-        build_number := job.build_number;
-        stage := job.input ->> 'prebuilt_workspace_stage';
-        IF stage IS NULL OR stage NOT IN ('create', 'claim') THEN
-            stage := 'none';
-        END IF;
-        organization_name := described.organization_name;
-        template_name := described.template_name;
-        template_version_name := described.template_version_name;
-        definition := described.definition;
-        parameters := described.parameters;
-        provisioner_state := job.provisioner_state;
-        tags := prebuilds.normalized_tags(job.tags);
-        RETURN NEXT;
-    END LOOP;
-END
-$$;
+    AS 'MODULE_PATHNAME', 'prebuilds_acquire_job';
 COMMENT ON FUNCTION @extschema@.prebuilds_acquire_job(uuid, integer) IS
     'Hands up to max_jobs pending jobs of the daemon''s organization and provisioner types to it, with all that it '
     'needs; no row = nothing to do. People''s jobs come before those of the prebuilds user, then the oldest. The tags '
@@ -362,7 +255,7 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     now constant timestamptz := clock_timestamp();
-    daemon constant prebuilds.provisioner_daemons := prebuilds.sign_of_life(daemon_id, now);
+    present_id constant uuid := prebuilds.sign_of_life(daemon_id, now);
     job record;
     kept bigint;
 BEGIN
@@ -376,8 +269,8 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM prebuilds.refuse_unknown('job', job_id);
     END IF;
-    IF NOT prebuilds.holds(daemon.id, job.worker_id, job.job_status) THEN
-        PERFORM prebuilds.refuse_held(job_id, daemon.id, job.worker_id, job.job_status);
+    IF NOT prebuilds.holds(present_id, job.worker_id, job.job_status) THEN
+        PERFORM prebuilds.refuse_held(job_id, present_id, job.worker_id, job.job_status);
     END IF;
     UPDATE prebuilds.provisioner_jobs AS j SET updated_at = now WHERE j.id = job_id;
     IF logs <> '{}' THEN
@@ -418,7 +311,7 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     now constant timestamptz := clock_timestamp();
-    daemon constant prebuilds.provisioner_daemons := prebuilds.sign_of_life(daemon_id, now);
+    present_id constant uuid := prebuilds.sign_of_life(daemon_id, now);
     made record;
     job record;
     stops_at timestamptz;
@@ -428,8 +321,8 @@ BEGIN
     END IF;
     made := prebuilds.read_resources(resources, now);
     job := prebuilds.lock_job(job_id);
-    IF NOT prebuilds.holds(daemon.id, job.worker_id, job.job_status) THEN
-        PERFORM prebuilds.refuse_held(job_id, daemon.id, job.worker_id, job.job_status);
+    IF NOT prebuilds.holds(present_id, job.worker_id, job.job_status) THEN
+        PERFORM prebuilds.refuse_held(job_id, present_id, job.worker_id, job.job_status);
     END IF;
 
     agent_ids := made.agent_ids;
@@ -494,7 +387,7 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     now constant timestamptz := clock_timestamp();
-    daemon constant prebuilds.provisioner_daemons := prebuilds.sign_of_life(daemon_id, now);
+    present_id constant uuid := prebuilds.sign_of_life(daemon_id, now);
     job record;
 BEGIN
     IF error IS NULL THEN
@@ -504,8 +397,8 @@ BEGIN
             USING ERRCODE = '22023', HINT = 'Say what went wrong: without an error the job would not have failed.';
     END IF;
     job := prebuilds.lock_job(job_id);
-    IF NOT prebuilds.holds(daemon.id, job.worker_id, job.job_status) THEN
-        PERFORM prebuilds.refuse_held(job_id, daemon.id, job.worker_id, job.job_status);
+    IF NOT prebuilds.holds(present_id, job.worker_id, job.job_status) THEN
+        PERFORM prebuilds.refuse_held(job_id, present_id, job.worker_id, job.job_status);
     END IF;
     UPDATE prebuilds.provisioner_jobs AS j
     SET completed_at = now, updated_at = now, error = error, error_code = error_code WHERE j.id = job_id;

@@ -1,9 +1,9 @@
-// What a provisioner takes: the oldest pending job of its queues that nobody else has locked.
+#include "queue/oldest_job.hpp"
+
 #include "marks/lists.hpp"
 #include "marks/marks.hpp"
-#include "pg/result_set.hpp"
 
-using namespace prebuilds;
+namespace prebuilds::queue {
 
 namespace {
 
@@ -13,39 +13,6 @@ struct Queue {
   marks::List list;
   marks::Look look;
   core::Place head = core::after_all;  // where it begins
-};
-
-// prebuilds.pending_job, column by column.
-enum Column {
-  job_id,
-  organization_id,
-  provisioner,
-  type,
-  input,
-  tags,
-  workspace_id,
-  workspace_name,
-  owner_id,
-  workspace_deleted,
-  build_id,
-  template_version_id,
-  transition,
-  build_number,
-  provisioner_state,
-  columns
-};
-
-// NULL where nothing is taken.
-class PendingJob {
- public:
-  // From a row's column of the same meaning. Only inside of call().
-  void take(std::size_t column, pg::IndexScan &row, const char *name) {
-    if (const auto value = row.copy(name)) values_[column] = pg::AsIs{*value};
-  }
-  Datum result(FunctionCallInfo fcinfo) const { return pg::result_row(fcinfo, values_); }
-
- private:
-  std::array<pg::Param, columns> values_;
 };
 
 // Once it is locked: somebody may have taken or canceled it meanwhile.
@@ -64,43 +31,46 @@ bool lock_live_prebuild(const core::Uuid &workspace) {
   return free;
 }
 
+PendingBuild read_build(pg::IndexScan &build, pg::IndexScan &workspace) {
+  return {.id = build.uuid("id"),
+          .template_version_id = build.uuid("template_version_id"),
+          .transition = DatumGetObjectId(build.value("transition")),
+          .number = DatumGetInt32(build.value("build_number")),
+          .provisioner_state = build.copy("provisioner_state"),
+          .workspace_id = workspace.uuid("id"),
+          .workspace_name = *workspace.copy("name"),
+          .owner_id = workspace.uuid("owner_id"),
+          .workspace_deleted = DatumGetBool(workspace.value("deleted"))};
+}
+
 // Looks up what the job builds, if it builds anything. False: the prebuild is not free, and the job is left
 // to whoever has it. Nothing is copied before that: a build's state may be large.
-bool take_build(const core::Uuid &job, PendingJob &taken) {
+bool take_build(PendingJob &taken) {
   bool free = true;
-  pg::find_row("workspace_builds", "workspace_builds_job_id_key", job, [&](pg::IndexScan &build) {
+  pg::find_row("workspace_builds", "workspace_builds_job_id_key", taken.id, [&](pg::IndexScan &build) {
     const core::Uuid id = build.uuid("workspace_id");
     pg::find_row("workspaces", "workspaces_pkey", id, [&](pg::IndexScan &workspace) {
       const bool prebuild =
           workspace.uuid("owner_id") == core::system_user && !DatumGetBool(workspace.value("deleted"));
       free = !prebuild || lock_live_prebuild(id);
-      if (!free) return;
-      taken.take(workspace_id, workspace, "id");
-      taken.take(workspace_name, workspace, "name");
-      taken.take(owner_id, workspace, "owner_id");
-      taken.take(workspace_deleted, workspace, "deleted");
-      taken.take(build_id, build, "id");
-      taken.take(template_version_id, build, "template_version_id");
-      taken.take(transition, build, "transition");
-      taken.take(build_number, build, "build_number");
-      taken.take(provisioner_state, build, "provisioner_state");
+      if (free) taken.build = read_build(build, workspace);
     });
   });
   return free;
 }
 
-void take_job(pg::IndexScan &job, PendingJob &taken) {
-  taken.take(job_id, job, "id");
-  taken.take(organization_id, job, "organization_id");
-  taken.take(provisioner, job, "provisioner");
-  taken.take(type, job, "type");
-  taken.take(input, job, "input");
-  taken.take(tags, job, "tags");
+void read_job(pg::IndexScan &job, PendingJob &taken) {
+  taken.organization_id = job.uuid("organization_id");
+  taken.provisioner = *job.copy("provisioner");
+  taken.type = DatumGetObjectId(job.value("type"));
+  taken.input = *job.copy("input");
+  taken.tags = *job.copy("tags");
 }
 
 // Walks over the queues together, from the oldest job to the youngest.
 std::optional<PendingJob> pick(std::span<Queue> queues, bool of_prebuilds_user,
                                std::span<const core::Uuid> passed_over) {
+  if (queues.empty()) return std::nullopt;
   struct Cursor {
     pg::ListScan jobs;
     std::optional<core::Place> place;
@@ -125,13 +95,13 @@ std::optional<PendingJob> pick(std::span<Queue> queues, bool of_prebuilds_user,
             return a.place.value_or(core::after_all) < b.place.value_or(core::after_all);
           });
       if (oldest == cursors.end() || !oldest->place) break;
-      const core::Uuid &id = oldest->place->id;
+      taken.id = oldest->place->id;
       pg::IndexScan &job = oldest->jobs.row();
-      found = std::find(passed_over.begin(), passed_over.end(), id) == passed_over.end() &&
+      found = std::find(passed_over.begin(), passed_over.end(), taken.id) == passed_over.end() &&
               job.lock_like_select(LockWaitSkip) == pg::RowLock::taken && is_pending(job) &&
-              take_build(id, taken);
+              take_build(taken);
       if (found) {
-        take_job(job, taken);
+        read_job(job, taken);
       } else {
         oldest->place = oldest->jobs.next();
       }
@@ -159,22 +129,10 @@ std::optional<PendingJob> pick(std::span<const std::int64_t> queue_keys, bool of
 
 }  // namespace
 
-extern "C" {
-
-PG_FUNCTION_INFO_V1(prebuilds_lock_oldest_job);
-
-// prebuilds.lock_oldest_job(queue_keys bigint[], passed_over uuid[]) returns prebuilds.pending_job
-PGDLLEXPORT Datum prebuilds_lock_oldest_job(PG_FUNCTION_ARGS) {
-  return pg::entry([&] {
-    std::vector<std::int64_t> queue_keys = pg::to_bigints(PG_GETARG_DATUM(0));
-    std::sort(queue_keys.begin(), queue_keys.end());
-    queue_keys.erase(std::unique(queue_keys.begin(), queue_keys.end()), queue_keys.end());
-    const std::vector<core::Uuid> passed_over = pg::to_uuids(PG_GETARG_DATUM(1));
-    auto picked = pick(queue_keys, /* of_prebuilds_user = */ false, passed_over);
-    if (!picked) picked = pick(queue_keys, /* of_prebuilds_user = */ true, passed_over);
-    fcinfo->isnull = !picked;
-    return picked ? picked->result(fcinfo) : Datum{0};
-  });
+std::optional<PendingJob> lock_oldest_job(std::span<const std::int64_t> queue_keys,
+                                          std::span<const core::Uuid> passed_over) {
+  const auto picked = pick(queue_keys, /* of_prebuilds_user = */ false, passed_over);
+  return picked ? picked : pick(queue_keys, /* of_prebuilds_user = */ true, passed_over);
 }
 
-}  // extern "C"
+}  // namespace prebuilds::queue
