@@ -1,10 +1,10 @@
-// A workspace and its job, locked in the order in which everybody locks: the workspace, its row of the read
-// model, the job. Each waits for whoever holds it, as long as lock_timeout allows, and is looked for anew
-// once the one before it is locked.
+#include "row_locks/workspace.hpp"
+
+#include "pg/arguments.hpp"
 #include "pg/index_scan.hpp"
 #include "pg/result_set.hpp"
 
-using namespace prebuilds;
+namespace prebuilds::row_locks {
 
 namespace {
 
@@ -28,51 +28,43 @@ bool lock_workspace(const core::Uuid &id, F f) {
          (lock_row("live_prebuilds", "live_prebuilds_pkey", id, [](pg::IndexScan &) {}), true);
 }
 
-// What prebuilds.lock_job() returns of a job.
-struct Locked {
-  bool has_build = false;
-  core::Uuid workspace_id, owner_id;
-  std::optional<std::int64_t> ttl;
-  core::Uuid build_id;
-  int build_number = 0;
-  Oid transition = InvalidOid;
-
-  std::optional<Oid> job_status;  // of one that is there
-  std::optional<core::Uuid> worker_id;
-};
-
-void find_build(const core::Uuid &job, Locked &locked) {
+std::optional<LockedBuild> find_build(const core::Uuid &job) {
+  std::optional<LockedBuild> found;
   pg::push_statement_snapshot();
-  locked.has_build =
-      pg::find_row("workspace_builds", "workspace_builds_job_id_key", job, [&](pg::IndexScan &build) {
-        locked.workspace_id = build.uuid("workspace_id");
-        locked.build_id = build.uuid("id");
-        locked.build_number = DatumGetInt32(build.value("build_number"));
-        locked.transition = DatumGetObjectId(build.value("transition"));
-      });
-  PopActiveSnapshot();
-}
-
-Locked lock_job(const core::Uuid &id) {
-  return pg::call([&] {
-    Locked locked;
-    find_build(id, locked);
-    if (locked.has_build) {
-      lock_workspace(locked.workspace_id, [&](pg::IndexScan &workspace) {
-        locked.owner_id = workspace.uuid("owner_id");
-        const AttrNumber ttl = workspace.column("ttl");
-        if (!workspace.is_null(ttl)) locked.ttl = DatumGetInt64(workspace.value(ttl));
-      });
-    }
-    lock_row("provisioner_jobs", "provisioner_jobs_pkey", id, [&](pg::IndexScan &job) {
-      locked.job_status = DatumGetObjectId(job.value("job_status"));
-      if (!job.is_null(job.column("worker_id"))) locked.worker_id = job.uuid("worker_id");
-    });
-    return locked;
+  pg::find_row("workspace_builds", "workspace_builds_job_id_key", job, [&](pg::IndexScan &build) {
+    found = LockedBuild{.id = build.uuid("id"),
+                        .number = DatumGetInt32(build.value("build_number")),
+                        .transition = DatumGetObjectId(build.value("transition")),
+                        .workspace_id = build.uuid("workspace_id")};
   });
+  PopActiveSnapshot();
+  return found;
 }
 
 }  // namespace
+
+std::optional<LockedJob> lock_job(const core::Uuid &id) {
+  return pg::call([&]() -> std::optional<LockedJob> {
+    LockedJob locked;
+    locked.build = find_build(id);
+    if (locked.build) {
+      lock_workspace(locked.build->workspace_id, [&](pg::IndexScan &workspace) {
+        locked.build->owner_id = workspace.uuid("owner_id");
+        const AttrNumber ttl = workspace.column("ttl");
+        if (!workspace.is_null(ttl)) locked.build->ttl = DatumGetInt64(workspace.value(ttl));
+      });
+    }
+    const bool found = lock_row("provisioner_jobs", "provisioner_jobs_pkey", id, [&](pg::IndexScan &job) {
+      locked.status = DatumGetObjectId(job.value("job_status"));
+      if (!job.is_null(job.column("worker_id"))) locked.worker_id = job.uuid("worker_id");
+    });
+    return found ? std::optional(locked) : std::nullopt;
+  });
+}
+
+}  // namespace prebuilds::row_locks
+
+using namespace prebuilds;
 
 extern "C" {
 
@@ -84,8 +76,9 @@ PGDLLEXPORT Datum prebuilds_lock_workspace(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
     const core::Uuid id = pg::to_uuid(PG_GETARG_DATUM(0));
     Datum copied = 0;
-    fcinfo->isnull = !pg::call(
-        [&] { return lock_workspace(id, [&](pg::IndexScan &workspace) { copied = workspace.copy(); }); });
+    fcinfo->isnull = !pg::call([&] {
+      return row_locks::lock_workspace(id, [&](pg::IndexScan &workspace) { copied = workspace.copy(); });
+    });
     return copied;
   });
 }
@@ -93,12 +86,11 @@ PGDLLEXPORT Datum prebuilds_lock_workspace(PG_FUNCTION_ARGS) {
 // prebuilds.lock_job(job_id uuid) returns record, see 41_row_locks.sql
 PGDLLEXPORT Datum prebuilds_lock_job(PG_FUNCTION_ARGS) {
   return pg::entry([&] {
-    const Locked locked = PG_ARGISNULL(0) ? Locked{} : lock_job(pg::to_uuid(PG_GETARG_DATUM(0)));
-    const auto of_build = [&](auto value) { return locked.has_build ? pg::Param(value) : pg::Param(); };
-    return pg::result_row(fcinfo, std::array{of_build(locked.workspace_id), of_build(locked.owner_id),
-                                             pg::Param(locked.ttl), of_build(locked.build_id),
-                                             of_build(locked.build_number), of_build(locked.transition),
-                                             pg::Param(locked.job_status), pg::Param(locked.worker_id)});
+    const auto id = pg::Arguments(fcinfo).optional_uuid(0);
+    const auto locked = id ? row_locks::lock_job(*id) : std::nullopt;
+    const std::array<pg::Param, 2> row = {locked ? pg::Param(locked->status) : pg::Param(),
+                                          locked ? pg::Param(locked->worker_id) : pg::Param()};
+    return pg::result_row(fcinfo, row);
   });
 }
 

@@ -5,14 +5,13 @@ CREATE FUNCTION prebuilds.lock_workspace(workspace_id uuid) RETURNS prebuilds.wo
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'prebuilds_lock_workspace';
 COMMENT ON FUNCTION prebuilds.lock_workspace(uuid) IS
-    'Locks a workspace and its row of the read model, waiting as long as lock_timeout allows; NULL = there is no such '
+    'Locks a workspace and its row of the read model, waiting as long as lock_timeout allows. NULL = there is no such '
     'workspace. Error 40001: in REPEATABLE READ and above, when one of them has changed since the snapshot';
 
 CREATE FUNCTION prebuilds.lock_job(
-    job_id uuid, OUT workspace_id uuid, OUT owner_id uuid, OUT ttl bigint, OUT build_id uuid, OUT build_number integer,
-    OUT transition prebuilds.workspace_transition, OUT job_status prebuilds.provisioner_job_status, OUT worker_id uuid)
+    job_id uuid, OUT job_status prebuilds.provisioner_job_status, OUT worker_id uuid)
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'prebuilds_lock_job';
 COMMENT ON FUNCTION prebuilds.lock_job(uuid) IS
-    'Locks a job after its workspace and row of the read model, waiting as long as lock_timeout allows, and tells what '
-    'it is; a job without a build has no workspace. All NULL = there is no such job. Error 40001 as above';
+    'Locks a job after its workspace and row of the read model, waiting as long as lock_timeout allows. All NULL = '
+    'there is no such job. Error 40001 as above';

@@ -292,84 +292,12 @@ COMMENT ON FUNCTION @extschema@.prebuilds_update_job(uuid, uuid, text[]) IS
     '(NULL), P0002 (unknown job or daemon), 42501 (not the daemon that holds the job, registered by another role), '
     '55000 (the job has ended)';
 
-CREATE FUNCTION prebuilds.read_resources(
-    input jsonb, now timestamptz, OUT resources prebuilds.workspace_resources[],
-    OUT agents prebuilds.workspace_agents[], OUT agent_ids uuid[], OUT daily_cost integer)
-    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
-    AS 'MODULE_PATHNAME', 'prebuilds_read_resources';
-COMMENT ON FUNCTION prebuilds.read_resources(jsonb, timestamptz) IS
-    'The resources that a provisioner reports, and their agents in the order given, with new ids, as rows to be stored '
-    'of which all other columns are NULL; daily_cost is that of all. Error 22023 unless the input is the list that '
-    'prebuilds_complete_job takes';
-
 CREATE FUNCTION @extschema@.prebuilds_complete_job(
     job_id uuid, daemon_id uuid, provisioner_state bytea DEFAULT NULL, resources jsonb DEFAULT '[]',
     OUT agent_ids uuid[])
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_variable
-DECLARE
-    now constant timestamptz := clock_timestamp();
-    present_id constant uuid := prebuilds.sign_of_life(daemon_id, now);
-    made record;
-    job record;
-    stops_at timestamptz;
-BEGIN
-    IF resources IS NULL THEN
-        PERFORM prebuilds.refuse_null('resources');
-    END IF;
-    made := prebuilds.read_resources(resources, now);
-    job := prebuilds.lock_job(job_id);
-    IF NOT prebuilds.holds(present_id, job.worker_id, job.job_status) THEN
-        PERFORM prebuilds.refuse_held(job_id, present_id, job.worker_id, job.job_status);
-    END IF;
-
-    agent_ids := made.agent_ids;
-    IF job.build_number > 1 THEN
-        -- From the few builds of this workspace to their agents by key; fenced, or else tables are joined whole.
-        UPDATE prebuilds.workspace_agents AS a SET deleted = true, updated_at = now
-        WHERE NOT a.deleted AND a.id = ANY (ARRAY(
-            SELECT old.id
-            FROM (SELECT b.job_id FROM prebuilds.workspace_builds AS b
-                  WHERE b.workspace_id = job.workspace_id AND b.id <> job.build_id OFFSET 0) AS b
-            CROSS JOIN LATERAL (SELECT r.id FROM prebuilds.workspace_resources AS r
-                                WHERE r.job_id = b.job_id OFFSET 0) AS r
-            CROSS JOIN LATERAL (SELECT g.id FROM prebuilds.workspace_agents AS g
-                                WHERE g.resource_id = r.id AND NOT g.deleted OFFSET 0) AS old));
-    END IF;
-    IF job.transition = 'start' AND job.job_status = 'running'
-       AND job.ttl > 0 AND job.owner_id <> prebuilds.system_user_id() THEN
-        stops_at := now + job.ttl / 1000.0 * interval '1 microsecond';
-    END IF;
-    -- One statement. It closes the build as well: written a second time in this transaction, the build would have to look
-    -- up again all that it refers to. The agents are made from the row of the job, so that triggers have noted both before
-    -- the first of them derives the prebuild: then it is derived once.
-    WITH new_resources AS (
-        INSERT INTO prebuilds.workspace_resources
-            (id, created_at, updated_at, job_id, transition, type, name, daily_cost, instance_type, metadata)
-        SELECT r.id, now, now, job_id, coalesce(job.transition, 'start'), r.type, r.name, r.daily_cost,
-               r.instance_type, r.metadata
-        FROM unnest(made.resources) AS r
-    ), completed AS (
-        UPDATE prebuilds.provisioner_jobs AS j SET completed_at = now, updated_at = now WHERE j.id = job_id
-        RETURNING j.id
-    ), closed AS (
-        UPDATE prebuilds.workspace_builds AS b
-        SET updated_at = now, provisioner_state = coalesce(provisioner_state, b.provisioner_state),
-            deadline = coalesce(stops_at, b.deadline), daily_cost = made.daily_cost, open = DEFAULT
-        FROM completed AS j
-        WHERE b.job_id = j.id
-    )
-    INSERT INTO prebuilds.workspace_agents (id, created_at, updated_at, resource_id, name, metadata)
-    SELECT a.id, now, now, a.resource_id, a.name, a.metadata
-    FROM completed AS j CROSS JOIN unnest(made.agents) AS a;
-    IF job.transition = 'delete' THEN
-        -- Canceled or not: what it stood for is gone.
-        UPDATE prebuilds.workspaces AS w SET deleted = true, updated_at = now WHERE w.id = job.workspace_id;
-    END IF;
-END
-$$;
+    AS 'MODULE_PATHNAME', 'prebuilds_complete_job';
 COMMENT ON FUNCTION @extschema@.prebuilds_complete_job(uuid, uuid, bytea, jsonb) IS
     'A job has done its work, or has stopped because it was canceled. provisioner_state: what the next build of this '
     'workspace is given (NULL: what this one was given). resources: [{"type", "name", "daily_cost", "instance_type", '

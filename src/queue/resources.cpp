@@ -1,9 +1,10 @@
-// What a provisioner reports that a job has made, read from JSON: PL/pgSQL takes seven times as long for it.
-// Errors name the place, as prebuilds.refuse_input() does for the other arguments of the API.
-#include "pg/index_scan.hpp"
-#include "pg/result_set.hpp"
+#include "queue/resources.hpp"
 
-using namespace prebuilds;
+#include <limits>
+
+#include "pg/relation.hpp"
+
+namespace prebuilds::queue {
 
 namespace {
 
@@ -136,89 +137,66 @@ class Object {
   JsonbContainer *container_ = nullptr;
 };
 
-// Rows of a table of ours, as an array of its type.
-class RowArray {
- public:
-  explicit RowArray(const char *table) : table_(pg::relation_oid(table)) {}
-
-  void add(std::initializer_list<pg::Param> columns) {
-    rows_.push_back(pg::make_record(table_, columns).value);
-  }
-  Datum value() {
-    return pg::call([&] {
-      return PointerGetDatum(construct_array(rows_.data(), static_cast<int>(rows_.size()),
-                                             get_rel_type_id(table_), -1, false, TYPALIGN_DOUBLE));
-    });
-  }
-
- private:
-  Oid table_;
-  std::vector<Datum> rows_;
-};
-
 constexpr std::string_view resource_members[] = {"type",          "name",     "daily_cost",
                                                  "instance_type", "metadata", "agents"};
 constexpr std::string_view agent_members[] = {"name", "metadata"};
 
-}  // namespace
-
-extern "C" {
-
-PG_FUNCTION_INFO_V1(prebuilds_read_resources);
-
-// prebuilds.read_resources(input jsonb, now timestamptz, OUT resources prebuilds.workspace_resources[],
-//   OUT agents prebuilds.workspace_agents[], OUT agent_ids uuid[], OUT daily_cost integer)
-PGDLLEXPORT Datum prebuilds_read_resources(PG_FUNCTION_ARGS) {
-  return pg::entry([&] {
-    Jsonb *input = pg::call([&] { return PG_GETARG_JSONB_P(0); });
-    const core::Instant now = pg::to_instant(PG_GETARG_TIMESTAMPTZ(1));
-    if (!JB_ROOT_IS_ARRAY(input) || JB_ROOT_IS_SCALAR(input)) {
-      JsonbValue value{};
-      pg::call([&] {
-        if (!JsonbExtractScalar(&input->root, &value)) {
-          value.type = jbvBinary;
-          value.val.binary.data = &input->root;
-          value.val.binary.len = static_cast<int>(VARSIZE(input) - VARHDRSZ);
-        }
-      });
-      refuse("resources", "not a JSON array: " + shown(value),
-             "Give one object per resource: [{\"type\": \"vm\", \"name\": \"main\"}].");
-    }
-
-    RowArray resources("workspace_resources");
-    RowArray agents("workspace_agents");
-    std::vector<core::Uuid> agent_ids;
-    std::int64_t daily_cost = 0;
-    const std::nullopt_t none = std::nullopt;
-    const std::vector<JsonbValue> elements = Object::elements(&input->root);
-    for (std::size_t i = 0; i < elements.size(); i++) {
-      Object resource(elements[i], "resources[" + std::to_string(i) + "]", resource_members);
-      const core::Uuid id = pg::make_uuid_v7(now);
-      const std::string_view type = resource.required_text("type");
-      const std::string_view name = resource.required_text("name");
-      const int cost = resource.number("daily_cost", highest_daily_cost);
-      const auto instance_type = resource.text("instance_type");
-      const pg::AsIs metadata = resource.object("metadata");
-      resources.add({id, none, none, none, none, type, name, cost, instance_type, metadata});
-      daily_cost += cost;
-
-      const std::vector<JsonbValue> reported = resource.array("agents");
-      for (std::size_t n = 0; n < reported.size(); n++) {
-        Object agent(reported[n], resource.path() + ".agents[" + std::to_string(n) + "]", agent_members);
-        const std::string_view agent_name = agent.required_text("name");
-        const pg::AsIs agent_metadata = agent.object("metadata");
-        agent_ids.push_back(pg::make_uuid_v7(now));
-        agents.add({agent_ids.back(), none, none, id, agent_name, none, none, none, none, none, none,
-                    agent_metadata});
+// The elements of the report.
+std::vector<JsonbValue> elements_of(Datum report) {
+  Jsonb *list = pg::call([&] { return DatumGetJsonbP(report); });
+  if (!JB_ROOT_IS_ARRAY(list) || JB_ROOT_IS_SCALAR(list)) {
+    JsonbValue value{};
+    pg::call([&] {
+      if (!JsonbExtractScalar(&list->root, &value)) {
+        value.type = jbvBinary;
+        value.val.binary.data = &list->root;
+        value.val.binary.len = static_cast<int>(VARSIZE(list) - VARHDRSZ);
       }
-    }
-    if (daily_cost > std::numeric_limits<int>::max())
-      refuse("resources", "daily costs add up to " + std::to_string(daily_cost),
-             "Together they may be 2147483647 at most.");
-    return pg::result_row(
-        fcinfo, std::array<pg::Param, 4>{pg::AsIs{resources.value()}, pg::AsIs{agents.value()}, agent_ids,
-                                         static_cast<int>(daily_cost)});
-  });
+    });
+    refuse("resources", "not a JSON array: " + shown(value),
+           "Give one object per resource: [{\"type\": \"vm\", \"name\": \"main\"}].");
+  }
+  return Object::elements(&list->root);
 }
 
-}  // extern "C"
+}  // namespace
+
+Resources read_resources(Datum report, core::Instant now) {
+  const Oid resource_table = pg::relation_oid("workspace_resources");
+  const Oid agent_table = pg::relation_oid("workspace_agents");
+  Resources read;
+  std::int64_t daily_cost = 0;
+  const std::nullopt_t none = std::nullopt;
+  const std::vector<JsonbValue> elements = elements_of(report);
+  for (std::size_t i = 0; i < elements.size(); i++) {
+    Object resource(elements[i], "resources[" + std::to_string(i) + "]", resource_members);
+    const core::Uuid id = pg::make_uuid_v7(now);
+    const std::string_view type = resource.required_text("type");
+    const std::string_view name = resource.required_text("name");
+    const int cost = resource.number("daily_cost", highest_daily_cost);
+    const auto instance_type = resource.text("instance_type");
+    const pg::AsIs metadata = resource.object("metadata");
+    read.resources.push_back(pg::make_record(
+        resource_table,
+        std::array<pg::Param, 10>{id, none, none, none, none, type, name, cost, instance_type, metadata}));
+    daily_cost += cost;
+
+    const std::vector<JsonbValue> agents = resource.array("agents");
+    for (std::size_t n = 0; n < agents.size(); n++) {
+      Object agent(agents[n], resource.path() + ".agents[" + std::to_string(n) + "]", agent_members);
+      const std::string_view agent_name = agent.required_text("name");
+      const pg::AsIs agent_metadata = agent.object("metadata");
+      read.agent_ids.push_back(pg::make_uuid_v7(now));
+      read.agents.push_back(pg::make_record(
+          agent_table, std::array<pg::Param, 12>{read.agent_ids.back(), none, none, id, agent_name, none,
+                                                 none, none, none, none, none, agent_metadata}));
+    }
+  }
+  if (daily_cost > std::numeric_limits<int>::max())
+    refuse("resources", "daily costs add up to " + std::to_string(daily_cost),
+           "Together they may be 2147483647 at most.");
+  read.daily_cost = static_cast<int>(daily_cost);
+  return read;
+}
+
+}  // namespace prebuilds::queue
