@@ -23,9 +23,9 @@ CREATE TABLE prebuilds.workspaces (
 WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
       autovacuum_analyze_scale_factor = 0.02);
 CREATE UNIQUE INDEX workspaces_owner_name_key ON prebuilds.workspaces (owner_id, lower(name)) WHERE NOT deleted;
-CREATE INDEX workspaces_owner_id_idx ON prebuilds.workspaces (owner_id);
-CREATE INDEX workspaces_organization_id_idx ON prebuilds.workspaces (organization_id);
-CREATE INDEX workspaces_template_id_idx ON prebuilds.workspaces (template_id);
+CREATE INDEX workspaces_owner_id_idx ON prebuilds.workspaces (owner_id) WITH (deduplicate_items = off);
+CREATE INDEX workspaces_organization_id_idx ON prebuilds.workspaces (organization_id) WITH (deduplicate_items = off);
+CREATE INDEX workspaces_template_id_idx ON prebuilds.workspaces (template_id) WITH (deduplicate_items = off);
 -- The definitions of everything about prebuilds start here, whatever the number of other workspaces.
 CREATE INDEX workspaces_prebuilds_idx ON prebuilds.workspaces (id) INCLUDE (created_at, template_id)
     WHERE owner_id = 'c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid AND NOT deleted;
@@ -58,8 +58,10 @@ CREATE TABLE prebuilds.workspace_builds (
 WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
       autovacuum_analyze_scale_factor = 0.02);
 CREATE UNIQUE INDEX workspace_builds_open_key ON prebuilds.workspace_builds (workspace_id) WHERE open;
-CREATE INDEX workspace_builds_template_version_id_idx ON prebuilds.workspace_builds (template_version_id);
+CREATE INDEX workspace_builds_template_version_id_idx ON prebuilds.workspace_builds (template_version_id)
+    WITH (deduplicate_items = off);
 CREATE INDEX workspace_builds_preset_id_idx ON prebuilds.workspace_builds (template_version_preset_id)
+    WITH (deduplicate_items = off)
     WHERE template_version_preset_id IS NOT NULL;
 COMMENT ON TABLE prebuilds.workspace_builds IS 'Transitions of a workspace, in order of build_number; each has a job';
 COMMENT ON COLUMN prebuilds.workspace_builds.initiator_id IS 'Who asked for it. No reference: users may go, builds stay';

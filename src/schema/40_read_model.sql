@@ -27,7 +27,8 @@ WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_
 CREATE INDEX live_prebuilds_claim_idx ON prebuilds.live_prebuilds (preset_id, created_at, workspace_id) WHERE ready;
 -- A pool, from where it begins: beside an old snapshot the entries before that are dead and stay.
 CREATE INDEX live_prebuilds_pool_idx ON prebuilds.live_prebuilds (preset_id, created_at, workspace_id);
-CREATE INDEX live_prebuilds_build_preset_id_idx ON prebuilds.live_prebuilds (build_preset_id);
+CREATE INDEX live_prebuilds_build_preset_id_idx ON prebuilds.live_prebuilds (build_preset_id)
+    WITH (deduplicate_items = off);
 
 COMMENT ON TABLE prebuilds.live_prebuilds IS
     'Derived: one row per workspace of the prebuilds user that is not deleted and has a build. Whoever changes a '
