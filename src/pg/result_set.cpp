@@ -4,7 +4,8 @@ namespace prebuilds::pg {
 
 ResultSet::ResultSet(FunctionCallInfo fcinfo)
     : result_(reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo)) {
-  call([&] { InitMaterializedSRF(fcinfo, 0); });
+  // The caller knows the columns already.
+  call([&] { InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC); });
 }
 
 void ResultSet::add(std::initializer_list<Param> columns) {
