@@ -58,8 +58,48 @@ INSERT INTO workspace_agents (id, resource_id, name) VALUES (pg_temp.id(43), pg_
 SELECT ready FROM live_prebuilds WHERE workspace_id = pg_temp.id(10);
 UPDATE workspace_agents SET deleted = true WHERE name = 'late';
 SELECT ready FROM live_prebuilds WHERE workspace_id = pg_temp.id(10);
+-- A resource takes its agents along to another job, and a job takes what the other has lost.
+UPDATE workspace_resources SET job_id = pg_temp.id(21);
+SELECT workspace_id, ready FROM live_prebuilds ORDER BY 1;
+UPDATE workspace_resources SET job_id = pg_temp.id(20);
+SELECT workspace_id, ready FROM live_prebuilds ORDER BY 1;
 DELETE FROM workspace_resources;
 SELECT ready FROM live_prebuilds WHERE workspace_id = pg_temp.id(10);
+
+-- A statement may change everything at once. Triggers note both the job and the build before any of them derives.
+WITH j AS (UPDATE provisioner_jobs SET worker_id = NULL, error = 'broken' WHERE id = pg_temp.id(21) RETURNING id)
+UPDATE workspace_builds b SET template_version_preset_id = pg_temp.id(5) FROM j WHERE b.job_id = j.id;
+SELECT preset_id, state, job_status, worker_assigned FROM live_prebuilds WHERE workspace_id = pg_temp.id(11);
+-- They come one after the other.
+WITH r AS (INSERT INTO workspace_resources (id, job_id, transition, name) VALUES (pg_temp.id(31), pg_temp.id(21), 'start', 'main') RETURNING id),
+     a AS (INSERT INTO workspace_agents (resource_id, name, lifecycle_state) SELECT id, 'main', 'ready' FROM r),
+     b AS (UPDATE workspace_builds SET template_version_preset_id = pg_temp.id(6) WHERE job_id = pg_temp.id(21)),
+     w AS (UPDATE workspaces SET created_at = '2020-01-01' WHERE id = pg_temp.id(11))
+UPDATE provisioner_jobs SET worker_id = pg_temp.id(99), error = NULL WHERE id = pg_temp.id(21);
+SELECT preset_id, created_at = '2020-01-01' AS old, state, ready, job_status, worker_assigned FROM live_prebuilds WHERE workspace_id = pg_temp.id(11);
+DELETE FROM workspace_resources;
+TABLE pg_temp.out_of_step;
+
+-- What a statement that failed has noted is derived by the next one, which finds it as it was.
+\set VERBOSITY terse
+CREATE FUNCTION pg_temp.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
+CREATE TRIGGER bb_refuse AFTER UPDATE ON provisioner_jobs FOR EACH ROW EXECUTE FUNCTION pg_temp.refuse();
+UPDATE provisioner_jobs SET worker_id = NULL WHERE id = pg_temp.id(21);
+\set VERBOSITY default
+DROP TRIGGER bb_refuse ON provisioner_jobs;
+UPDATE provisioner_jobs SET worker_id = pg_temp.id(99) WHERE id = pg_temp.id(20);
+SELECT workspace_id, worker_assigned FROM live_prebuilds ORDER BY 1;
+
+-- A job that is replicated may get another id, without a foreign key: the build has none meanwhile.
+SET session_replication_role = replica;
+UPDATE provisioner_jobs SET id = pg_temp.id(29), error = 'broken' WHERE id = pg_temp.id(21);
+SELECT workspace_id FROM live_prebuilds;
+UPDATE workspace_builds SET job_id = pg_temp.id(29) WHERE job_id = pg_temp.id(21);
+SELECT workspace_id, job_id, state FROM live_prebuilds ORDER BY 1;
+UPDATE provisioner_jobs SET error = NULL, started_at = NULL WHERE id = pg_temp.id(29);
+RESET session_replication_role;
+SELECT workspace_id, job_id, state FROM live_prebuilds ORDER BY 1;
+TABLE pg_temp.out_of_step;
 
 -- The pool of a prebuild that was stopped and started again is that of its newest start build with a preset.
 INSERT INTO provisioner_jobs (id, organization_id, initiator_id, started_at, completed_at)
@@ -111,7 +151,7 @@ CREATE PROCEDURE pg_temp.random_write() LANGUAGE plpgsql AS $$
 DECLARE
     ws uuid := (SELECT id FROM workspaces ORDER BY random() LIMIT 1);
     job uuid := gen_random_uuid();
-    pick int := floor(random() * 14);
+    pick int := floor(random() * 16);
 BEGIN
     CASE pick
     WHEN 0, 1 THEN
@@ -148,6 +188,12 @@ BEGIN
         DELETE FROM workspace_builds WHERE random() < 0.02;
         DELETE FROM workspaces WHERE random() < 0.02;
         UPDATE workspace_builds SET template_version_preset_id = pg_temp.id(5) WHERE random() < 0.1;
+    WHEN 14 THEN UPDATE workspace_resources SET job_id = (SELECT id FROM provisioner_jobs ORDER BY random() LIMIT 1) WHERE random() < 0.1;
+    WHEN 15 THEN
+        WITH a AS (UPDATE workspace_agents SET lifecycle_state = 'ready' WHERE random() < 0.2),
+             j AS (UPDATE provisioner_jobs SET worker_id = CASE WHEN random() < 0.5 THEN pg_temp.id(7) END WHERE random() < 0.2),
+             b AS (UPDATE workspace_builds SET template_version_preset_id = pg_temp.id(6) WHERE random() < 0.1)
+        UPDATE workspaces SET owner_id = system_user_id(), created_at = now() - random() * interval '1 hour' WHERE random() < 0.1;
     END CASE;
 END $$;
 CREATE TABLE pg_temp.seen (transition workspace_transition, job_status provisioner_job_status, ready boolean, state "char");

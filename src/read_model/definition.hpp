@@ -2,7 +2,7 @@
 // index, without SQL. The view is the definition; every sweep compares it with what was derived from here.
 #pragma once
 
-#include "pg/datum.hpp"
+#include "read_model/read_model.hpp"
 
 namespace prebuilds::read_model {
 
@@ -28,13 +28,15 @@ struct LivePrebuild {
   bool operator==(const LivePrebuild &) const = default;
 };
 
+// A row as it should be.
 struct Definition {
-  LivePrebuild row;
-  bool workspace_is_ours_alone = false;  // so no other session can have derived it
+  LivePrebuild row;           // at first as it is stored, or nothing but the workspace's id
+  Parts to_read = whole_row;  // the others stay
+  bool is_prebuild = true;
+  bool workspace_is_ours_alone = false;  // if that was read: no other session can have derived the row
 };
 
-// The rows that these workspaces should have, in their order, under the active snapshot; none for what is no
-// prebuild.
-std::vector<Definition> definitions(std::span<const core::Uuid> workspaces);
+// Reads those parts of each row under the active snapshot.
+void define(std::span<Definition> definitions);
 
 }  // namespace prebuilds::read_model

@@ -1,5 +1,3 @@
-#include <map>
-
 #include "marks/marks.hpp"
 #include "pg/index_scan.hpp"
 #include "pg/owner.hpp"
@@ -90,7 +88,7 @@ LivePrebuild read(pg::Row row) {
 // Locks the rows of these workspaces in their order, and calls f(IndexScan &) inside of call() for each of
 // them in its latest version. By index: an executor takes longer to start than this does.
 template <class F>
-void lock_each(const std::vector<core::Uuid> &workspaces, F f) {
+void lock_each(std::span<const core::Uuid> workspaces, F f) {
   pg::call([&] {
     PushActiveSnapshot(GetLatestSnapshot());
     pg::IndexScan live("live_prebuilds", "live_prebuilds_pkey", 1, RowExclusiveLock);
@@ -103,7 +101,10 @@ void lock_each(const std::vector<core::Uuid> &workspaces, F f) {
   });
 }
 
-Rows lock(const std::vector<core::Uuid> &workspaces) {
+Rows lock(const Altered &altered) {
+  std::vector<core::Uuid> workspaces;
+  workspaces.reserve(altered.size());
+  for (const auto &[workspace, parts] : altered) workspaces.push_back(workspace);
   std::vector<Stored> locked;
   locked.reserve(workspaces.size());
   lock_each(workspaces, [&](pg::IndexScan &live) { locked.push_back({read(live.row()), live.at()}); });
@@ -112,11 +113,23 @@ Rows lock(const std::vector<core::Uuid> &workspaces) {
   return rows;
 }
 
-std::vector<Definition> latest_definitions(const std::vector<core::Uuid> &workspaces) {
+// In the order of the workspaces.
+std::vector<Definition> latest_definitions(const Altered &altered, const Rows &locked) {
+  std::vector<Definition> definitions;
+  definitions.reserve(altered.size());
+  for (const auto &[workspace, parts] : altered) {
+    Definition &definition = definitions.emplace_back();
+    if (const auto stored = locked.find(workspace); stored != locked.end()) {
+      definition.row = stored->second.row;
+      definition.to_read = parts;
+    } else {
+      definition.row.workspace_id = workspace;
+    }
+  }
   pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
-  std::vector<Definition> found = definitions(workspaces);
+  define(definitions);
   pg::call([] { PopActiveSnapshot(); });
-  return found;
+  return definitions;
 }
 
 std::array<pg::Param, 16> columns(const LivePrebuild &row) {
@@ -174,24 +187,25 @@ void note_written(const LivePrebuild &row, const LivePrebuild *before) {
     marks::added(marks::prebuilds(*row.preset_id), place);
   if (row.preset_id && row.ready && row.state == 'r') marks::added(marks::pool(*row.preset_id), place);
   // A job that a provisioner takes leaves the pool as it is.
-  const std::string_view job = pg::call([&] { return pg::enum_label(row.job_status); });
+  const std::string_view job = pg::to_label(row.job_status);
   if (job != "running") note(row.preset_id);
   if (before != nullptr && before->preset_id != row.preset_id) note(before->preset_id);
 }
 
 }  // namespace
 
-void derive(const std::vector<core::Uuid> &workspaces) {
+void derive(Altered altered) {
   for (bool alone = false; !alone;) {
-    const Rows locked = lock(workspaces);
-    Rows gone = locked;
+    const Rows locked = lock(altered);
     std::vector<Stored> changed;
     std::vector<LivePrebuild> ours, added;
-    for (const Definition &definition : latest_definitions(workspaces)) {
+    std::vector<core::Uuid> gone;
+    for (const Definition &definition : latest_definitions(altered, locked)) {
       const LivePrebuild &row = definition.row;
-      gone.erase(row.workspace_id);
       const auto before = locked.find(row.workspace_id);
-      if (before == locked.end()) {
+      if (!definition.is_prebuild) {
+        if (before != locked.end()) gone.push_back(row.workspace_id);
+      } else if (before == locked.end()) {
         (definition.workspace_is_ours_alone ? ours : added).push_back(row);
         note_written(row, nullptr);
       } else if (before->second.row != row) {
@@ -200,12 +214,11 @@ void derive(const std::vector<core::Uuid> &workspaces) {
       }
     }
     if (!changed.empty() || !ours.empty()) write(changed, ours);
-    // What another session inserted since we looked may be newer than what we wrote over it: then look again.
+    // What another session inserted since we looked may be newer than what we wrote over it: then look again,
+    // at all that we wrote.
     alone = added.empty() || insert(added);
-    if (gone.empty()) continue;
-    std::vector<core::Uuid> removed;
-    for (const auto &[workspace, stored] : gone) removed.push_back(workspace);
-    remove(removed);
+    for (const LivePrebuild &row : added) altered[row.workspace_id] = whole_row;
+    if (!gone.empty()) remove(gone);
   }
 }
 
@@ -221,10 +234,10 @@ void remove(const std::vector<core::Uuid> &workspaces) {
 }
 
 int rebuild() {
-  std::vector<core::Uuid> workspaces;
-  rows_that_differ.run().each([&](pg::Row &row) { workspaces.push_back(row.uuid()); });
-  if (!workspaces.empty()) derive(workspaces);
-  return static_cast<int>(workspaces.size());
+  Altered differing;
+  rows_that_differ.run().each([&](pg::Row &row) { differing.emplace(row.uuid(), whole_row); });
+  if (!differing.empty()) derive(differing);
+  return static_cast<int>(differing.size());
 }
 
 }  // namespace prebuilds::read_model

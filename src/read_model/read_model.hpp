@@ -3,14 +3,36 @@
 // sources.
 #pragma once
 
+#include <map>
+
 #include "pg/datum.hpp"
 
 namespace prebuilds::read_model {
 
+// The parts of a row, by the sources that they are read from.
+struct Parts {
+  bool workspace = false;  // and its builds, which say whether there is a row and of which job
+  bool job = false;
+  bool agents = false;
+
+  Parts &operator|=(Parts other) {
+    workspace |= other.workspace;
+    job |= other.job;
+    agents |= other.agents;
+    return *this;
+  }
+};
+inline constexpr Parts whole_row{.workspace = true, .job = true, .agents = true};
+
+// What may have changed of which workspaces. Their ids ascend, so that two sessions lock in the same order.
+using Altered = std::map<core::Uuid, Parts>;
+
 // Makes the rows of these workspaces equal to their definition. First locks the rows that exist, then reads
 // on a new snapshot, so that of two sessions that change one prebuild the later one sees what the earlier one
-// did. Ids ascend, so that two sessions lock in the same order.
-void derive(const std::vector<core::Uuid> &workspaces);
+// did. That is why the parts that have not changed need not be read: whoever changes them meanwhile waits for
+// the lock and derives them after us, and who did before us has left them in the row that we have locked.
+// Where there is no row to lock, all of it is read.
+void derive(Altered altered);
 
 // Removes the rows of workspaces that the prebuilds user does not own any more, as a claim does: nothing to
 // derive. Ids ascend.

@@ -14,12 +14,15 @@ using namespace prebuilds;
 
 namespace {
 
-// Without foreign keys, as in replication, a new job may have a build already.
-enum class Key { workspace, job, new_job, resource };
+// What has changed: the agents of a job change with its resources too. Without foreign keys, as in
+// replication, a new job may have a build already.
+enum class Key { workspace, job, new_job, agents_of_job, agents_of_resource };
 
 struct Change {
   Key key;
   core::Uuid id;
+
+  auto operator<=>(const Change &) const = default;
 };
 
 constexpr pg::UniqueIndex workspace_owner("workspaces", "workspaces_pkey", "owner_id");
@@ -35,67 +38,68 @@ std::vector<Change> &noted() {
   return changes;
 }
 
-// Live prebuilds that changed, and those that are none any more.
+// Live prebuilds that changed, and those that are none any more; their ids ascend.
 struct Concerned {
-  std::vector<core::Uuid> changed;
+  read_model::Altered altered;
   std::vector<core::Uuid> claimed;
 };
 
-void find_concerned(const Change &change, Concerned &concerned) {
-  std::optional<core::Uuid> workspace;
-  switch (change.key) {
-    case Key::workspace:
-      if (workspace_owner.find(change.id) == core::system_user) {
-        concerned.changed.push_back(change.id);
-      } else if (live_by_workspace.find(change.id)) {
-        concerned.claimed.push_back(change.id);
-      }
-      return;
-    case Key::job: workspace = live_by_job.find(change.id); break;
-    case Key::new_job:
-      workspace = build_by_job.find(change.id);
-      if (workspace && workspace_owner.find(*workspace) != core::system_user) workspace.reset();
-      break;
-    case Key::resource:
-      if (const auto job = resource_job.find(change.id)) workspace = live_by_job.find(*job);
-      break;
+// Under the active snapshot; of changes that are sorted.
+Concerned find_concerned(std::span<const Change> changes) {
+  Concerned concerned;
+  std::map<core::Uuid, read_model::Parts> jobs;
+  for (const auto &[key, id] : changes) {
+    switch (key) {
+      case Key::workspace:
+        if (workspace_owner.find(id) == core::system_user) {
+          concerned.altered[id] |= read_model::whole_row;
+        } else if (live_by_workspace.find(id)) {
+          concerned.claimed.push_back(id);
+        }
+        break;
+      case Key::new_job:
+        if (const auto workspace = build_by_job.find(id))
+          if (workspace_owner.find(*workspace) == core::system_user)
+            concerned.altered[*workspace] |= read_model::whole_row;
+        break;
+      case Key::job: jobs[id] |= {.job = true}; break;
+      case Key::agents_of_job: jobs[id] |= {.agents = true}; break;
+      case Key::agents_of_resource:
+        if (const auto job = resource_job.find(id)) jobs[*job] |= {.agents = true};
+        break;
+    }
   }
-  if (workspace) concerned.changed.push_back(*workspace);
-}
-
-void remove_duplicates(std::vector<core::Uuid> &ids) {
-  std::sort(ids.begin(), ids.end());
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  for (const auto &[job, parts] : jobs)
+    if (const auto workspace = live_by_job.find(job)) concerned.altered[*workspace] |= parts;
+  return concerned;
 }
 
 // The trigger's arguments: kind of key, column that holds it.
 Change change_of(TriggerData *trigger, TupleTableSlot *row) {
   const std::string_view kind = trigger->tg_trigger->tgargs[0];
-  const Key key = kind == "workspace" ? Key::workspace
-                  : kind == "job"     ? Key::job
-                  : kind == "new job" ? Key::new_job
-                                      : Key::resource;
+  const Key key = kind == "workspace"       ? Key::workspace
+                  : kind == "job"           ? Key::job
+                  : kind == "new job"       ? Key::new_job
+                  : kind == "agents of job" ? Key::agents_of_job
+                                            : Key::agents_of_resource;
   return {key, pg::uuid_column(trigger, row, trigger->tg_trigger->tgargs[1])};
 }
 
 // Derives what the notes concern.
 void maintain() {
   if (noted().empty()) return;
-  const std::vector<Change> changes = std::exchange(noted(), {});
+  std::vector<Change> changes = std::exchange(noted(), {});
+  std::sort(changes.begin(), changes.end());
+  changes.erase(std::unique(changes.begin(), changes.end()), changes.end());
 
   pg::call([] {
     CommandCounterIncrement();  // the statement's own rows
     PushActiveSnapshot(GetLatestSnapshot());
   });
-  Concerned concerned;
-  for (const Change &change : changes) find_concerned(change, concerned);
+  const Concerned concerned = find_concerned(changes);
   pg::call([] { PopActiveSnapshot(); });
-  if (concerned.changed.empty() && concerned.claimed.empty()) return;
-
-  remove_duplicates(concerned.changed);
-  remove_duplicates(concerned.claimed);
   if (!concerned.claimed.empty()) read_model::remove(concerned.claimed);
-  if (!concerned.changed.empty()) read_model::derive(concerned.changed);
+  if (!concerned.altered.empty()) read_model::derive(concerned.altered);
 }
 
 }  // namespace
@@ -117,9 +121,8 @@ PGDLLEXPORT Datum prebuilds_read_model_note(PG_FUNCTION_ARGS) {
     if (update) {
       const Change after = change_of(trigger, trigger->tg_newslot);
       if (after.id != before.id) noted().push_back(after);
-      // The row is the job itself, whose status has changed: it may be pending again.
-      if (after.key == Key::job && std::string_view(trigger->tg_trigger->tgargs[1]) == "id")
-        read_model::note_if_pending(trigger, trigger->tg_newslot);
+      // Its status has changed: it may be pending again.
+      if (after.key == Key::job) read_model::note_if_pending(trigger, trigger->tg_newslot);
     }
     if (pg::only_row_triggers_fire()) maintain();
     return PointerGetDatum(nullptr);

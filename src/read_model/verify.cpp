@@ -69,12 +69,12 @@ void repair_after_triggers_were_off() {
 
 void verify_some(int rows) {
   static constinit core::Uuid last{};  // where the previous call left off
-  std::vector<core::Uuid> differing;
+  Altered differing;
   core::Uuid id{};
   const pg::Rows compared = compare_some.run({last, rows});
   compared.each([&](pg::Row &row) {
     id = row.uuid();
-    if (row.boolean()) differing.push_back(id);
+    if (row.boolean()) differing.emplace(id, whole_row);
   });
   last = compared.count() < static_cast<std::uint64_t>(rows) ? core::Uuid{} : id;
   if (!differing.empty()) derive(differing);

@@ -169,17 +169,17 @@ CREATE TRIGGER c_read_model_maintain AFTER UPDATE ON prebuilds.provisioner_jobs
 
 -- A resource alone makes nothing ready; taken away, its agents go with it.
 CREATE TRIGGER b_read_model_delete AFTER DELETE ON prebuilds.workspace_resources
-    FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('job', 'job_id');
+    FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('agents of job', 'job_id');
 CREATE TRIGGER b_read_model_update AFTER UPDATE OF job_id ON prebuilds.workspace_resources
-    FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('job', 'job_id');
+    FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('agents of job', 'job_id');
 CREATE TRIGGER c_read_model_maintain AFTER UPDATE OR DELETE ON prebuilds.workspace_resources
     FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.read_model_maintain();
 
 CREATE TRIGGER b_read_model_insert AFTER INSERT OR DELETE ON prebuilds.workspace_agents
-    FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('resource', 'resource_id');
+    FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('agents of resource', 'resource_id');
 CREATE TRIGGER b_read_model_update AFTER UPDATE OF resource_id, lifecycle_state, deleted, parent_id
     ON prebuilds.workspace_agents
-    FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('resource', 'resource_id');
+    FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('agents of resource', 'resource_id');
 CREATE TRIGGER c_read_model_maintain AFTER INSERT OR UPDATE OR DELETE ON prebuilds.workspace_agents
     FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.read_model_maintain();
 
@@ -190,7 +190,7 @@ CREATE TRIGGER b_read_model_replicated AFTER INSERT ON prebuilds.workspaces
 CREATE TRIGGER b_read_model_replicated AFTER INSERT ON prebuilds.provisioner_jobs
     FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('new job', 'id');
 CREATE TRIGGER b_read_model_replicated AFTER INSERT ON prebuilds.workspace_resources
-    FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('job', 'job_id');
+    FOR EACH ROW EXECUTE FUNCTION prebuilds.read_model_note('agents of job', 'job_id');
 
 DO $$
 DECLARE
