@@ -9,6 +9,11 @@
 #define PG_MODULE_MAGIC_EXT(...) PG_MODULE_MAGIC
 #endif
 
+// Which indexes need an entry for a new version of a row.
+#if PG_VERSION_NUM < 160000
+enum TU_UpdateIndexes { TU_None, TU_All, TU_Summarizing };
+#endif
+
 namespace prebuilds::pg {
 
 inline IndexScanDesc index_beginscan_compat(Relation table, Relation index, Snapshot snapshot, int keys) {
@@ -16,6 +21,41 @@ inline IndexScanDesc index_beginscan_compat(Relation table, Relation index, Snap
   return index_beginscan(table, index, snapshot, nullptr, keys, 0);
 #else
   return index_beginscan(table, index, snapshot, keys, 0);
+#endif
+}
+
+inline bool before_update_triggers_compat(EState *state, EPQState *epq, ResultRelInfo *target, ItemPointer at,
+                                          TupleTableSlot *row) {
+#if PG_VERSION_NUM >= 180000
+  return ExecBRUpdateTriggers(state, epq, target, at, nullptr, row, nullptr, nullptr, false);
+#elif PG_VERSION_NUM >= 160000
+  return ExecBRUpdateTriggers(state, epq, target, at, nullptr, row, nullptr, nullptr);
+#else
+  return ExecBRUpdateTriggers(state, epq, target, at, nullptr, row, nullptr);
+#endif
+}
+
+inline TU_UpdateIndexes tuple_update_compat(Relation table, ItemPointer at, TupleTableSlot *row,
+                                            Snapshot snapshot) {
+#if PG_VERSION_NUM >= 160000
+  TU_UpdateIndexes indexes = TU_None;
+  simple_table_tuple_update(table, at, row, snapshot, &indexes);
+  return indexes;
+#else
+  bool all = false;
+  simple_table_tuple_update(table, at, row, snapshot, &all);
+  return all ? TU_All : TU_None;
+#endif
+}
+
+inline List *insert_index_tuples_compat(ResultRelInfo *target, TupleTableSlot *row, EState *state,
+                                        TU_UpdateIndexes indexes) {
+#if PG_VERSION_NUM >= 160000
+  return ExecInsertIndexTuples(target, row, state, /* update = */ true, false, nullptr, NIL,
+                               indexes == TU_Summarizing);
+#else
+  (void)indexes;
+  return ExecInsertIndexTuples(target, row, state, /* update = */ true, false, nullptr, NIL);
 #endif
 }
 

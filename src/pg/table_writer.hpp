@@ -18,7 +18,8 @@ class TableWriter {
   // Values in the order of the table's columns. Those that somebody has added to the table since get their
   // defaults.
   void insert(std::span<const Param> row);
-  // Replaces a row that this transaction has locked, in its latest version; values of all columns.
+  // Replaces a row that this transaction has locked, in its latest version; values of all columns,
+  // none of which is generated.
   void update(const ItemPointerData &at, std::span<const Param> row);
 
   // What was written is visible from here on.
@@ -29,14 +30,15 @@ class TableWriter {
   void hold(std::span<const Param> row);
   void prepare_defaults(int from);
   void hold_defaults(int from);
+  void open_indexes();  // for the first row that needs them
   void store_new();
+  void store_over(ItemPointerData old);
   [[noreturn]] void refuse_columns() const;
 
   Relation table_;
   EState *state_;
   ResultRelInfo *target_;
-  TupleTableSlot *before_;
-  TupleTableSlot *after_;
+  TupleTableSlot *row_;
   ExprState **defaults_ = nullptr;  // of columns that have one and that insert() is not told of
 };
 
