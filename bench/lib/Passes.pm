@@ -11,16 +11,6 @@ use Statistics;
 
 our @EXPORT = qw(measure_unchanged measure_wide measure_creates measure_writers measure_mix);
 
-# What a client waits for one of so many passes, after the first ones, which plan their statements.
-sub pass_time
-{
-    my ($database, $passes) = @_;
-    my $warm_up = 5;
-    my $run = pgbench($database, 'pass', transactions => $warm_up + $passes);
-    my @times = @{ $run->{latencies} };
-    return median(@times[$warm_up .. $#times]);
-}
-
 # NoOps on D1 and D10.
 sub measure_unchanged
 {
@@ -29,7 +19,7 @@ sub measure_unchanged
     my (%times, @by_preset);
     for my $turn (1 .. $size->{turns})
     {
-        push @{ $times{$_} }, pass_time($_, $size->{passes}) for $turn % 2 ? qw(d1 d10) : qw(d10 d1);
+        push @{ $times{$_} }, time_of_script($_, 'pass', $size->{passes}) for $turn % 2 ? qw(d1 d10) : qw(d10 d1);
         my $one = pgbench('d1', 'pass_by_queries_per_preset', transactions => $size->{passes},
             define => { presets => $size->{templates}, version => $size->{versions} });
         push @by_preset, $presets * median(@{ $one->{latencies} });
@@ -76,7 +66,7 @@ sub measure_wide
     my (@sweeps, @counts, @configurations, @repeated);
     for my $turn (0 .. $size->{turns})
     {
-        my $sweep = pass_time('w', $size->{sweeps});
+        my $sweep = time_of_script('w', 'pass', $size->{sweeps});
         # Its two halves.
         my $counts = $w->milliseconds('SELECT count(*) FROM prebuilds.pools');
         my $configurations = $w->milliseconds('SELECT count(*) FROM prebuilds.find_active_presets()');

@@ -14,18 +14,6 @@ our @EXPORT = qw(measure_acquire measure_pairs measure_steady measure_endurance)
 
 my %new_daemons = (registered => 0);
 
-# What a client waits for one of so many runs of a script, after the first, which plans its statements; commits do not
-# wait.
-sub wait_time
-{
-    my ($script, $amount) = @_;
-    my $run = pgbench('queue_client', $script, transactions => 1 + $amount, define => \%new_daemons,
-        settings => { synchronous_commit => 'off' });
-    my @times = @{ $run->{latencies} };
-    shift @times;
-    return median(@times);
-}
-
 # Every acquire has to find what it should.
 sub check_started
 {
@@ -44,7 +32,7 @@ sub measure_acquire
     my ($turns, $acquires) = @{$size}{qw(turns acquires)};
     my @lengths = @{ $size->{pending} };
     my ($some, $most) = @lengths[ 1, 2 ];
-    my $taken = (1 + $turns) * (1 + $acquires);    # by a client; on the server less
+    my $taken = (1 + $turns) * (warm_up + $acquires);    # by a client; on the server less
     my $batch = 11;
     my $add_jobs = sub {
         my ($length, $more) = @_;
@@ -69,7 +57,8 @@ sub measure_acquire
         my %time = map { $_ => median(times_on_server($session{$_}, 'time_acquires', $acquires)) } @lengths, 'others';
         $time{rows} = median(times_on_server($session{bare}, 'time_rows_of_acquires', $acquires,
             $batch * 100_000_000 + $turn * $acquires));
-        $time{$_} = wait_time($_, $acquires) for qw(acquire nothing);
+        $time{$_} = time_of_script('queue_client', $_, $acquires, define => \%new_daemons,
+            settings => { synchronous_commit => 'off' }) for qw(acquire nothing);
         next if $turn == 0;    # warm-up
         push @{ $times{$_} }, $time{$_} for keys %time;
     }

@@ -7,11 +7,12 @@ use Exporter 'import';
 use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 use Session;
+use Statistics;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(
   query session pgbench start_pgbench finish_pgbench stop_pgbench new_database copy_database drop_database load settle
-  set_server reset_server start_paused_worker times_on_server wait_until);
+  set_server reset_server start_paused_worker times_on_server time_of_script warm_up wait_until);
 
 my $bench = dirname(__FILE__) . '/..';
 my $work = tempdir(CLEANUP => 1);
@@ -142,6 +143,19 @@ sub times_on_server
 # or seconds, rate (transactions per second; else as fast as it goes), settings of the sessions, define (variables of
 # the script), protocol (prepared).
 sub pgbench { return finish_pgbench(start_pgbench(@_)); }
+
+# The transactions of a new session that do not count: they plan their statements.
+use constant warm_up => 5;
+
+# The median time of so many transactions of a script after those, as one client sees them, in milliseconds. Options as
+# for pgbench().
+sub time_of_script
+{
+    my ($database, $script, $transactions, %options) = @_;
+    my $run = pgbench($database, $script, transactions => warm_up + $transactions, %options);
+    my @times = @{ $run->{latencies} };
+    return median(@times[ warm_up .. $#times ]);
+}
 
 my $runs = 0;
 
