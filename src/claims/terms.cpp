@@ -14,9 +14,9 @@ bool find_preset(const core::Uuid &preset, Terms &terms) {
                         terms.template_version_id = row.uuid("template_version_id");
                         terms.has_pool = !row.is_null(row.column("desired_instances"));
                         if (const auto at = row.copy("last_invalidated_at"))
-                          terms.last_invalidated_at = pg::to_instant(DatumGetTimestampTz(*at));
+                          terms.last_invalidated_at = pg::to_instant(DatumGetTimestampTz(at->value));
                         if (const auto seconds = row.copy("invalidate_after_secs"))
-                          terms.prebuild_ttl = std::chrono::seconds(DatumGetInt32(*seconds));
+                          terms.prebuild_ttl = std::chrono::seconds(DatumGetInt32(seconds->value));
                       });
 }
 
@@ -25,13 +25,13 @@ bool find_version(Terms &terms) {
                       [&](pg::IndexScan &row) {
                         terms.template_id = row.uuid("template_id");
                         terms.organization_id = row.uuid("organization_id");
-                        terms.tags = row.copy("tags").value();
+                        terms.tags = row.copy("tags")->value;
                       });
 }
 
 bool find_template(Terms &terms) {
   return pg::find_row("templates", "templates_pkey", terms.template_id, [&](pg::IndexScan &row) {
-    terms.provisioner = row.copy("provisioner").value();
+    terms.provisioner = row.copy("provisioner")->value;
     terms.default_ttl = DatumGetInt64(row.value("default_ttl"));
     const reconciler::ActiveVersionReader reader(row);
     terms.active = reader.activity(row, terms.template_version_id) == core::Activity::active;

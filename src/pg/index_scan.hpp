@@ -89,13 +89,13 @@ class IndexScan {
   // Where the row is, in the version that was found or locked.
   const ItemPointerData &at() const { return slot_->tts_tid; }
   // The same in palloc'd memory, none of it stored elsewhere; none if it is NULL.
-  std::optional<Datum> copy(const char *name) {
+  std::optional<AsIs> copy(const char *name) {
     const AttrNumber number = column(name);
     bool null = false;
     const Datum found = value(number, &null);
     if (null) return std::nullopt;
-    if (attribute(number)->attlen == -1) return PointerGetDatum(PG_DETOAST_DATUM_COPY(found));
-    return datumCopy(found, attribute(number)->attbyval, attribute(number)->attlen);
+    if (attribute(number)->attlen == -1) return AsIs{PointerGetDatum(PG_DETOAST_DATUM_COPY(found))};
+    return AsIs{datumCopy(found, attribute(number)->attbyval, attribute(number)->attlen)};
   }
 
   // The whole row as a value of the table's type, in palloc'd memory.

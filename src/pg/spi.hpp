@@ -34,7 +34,7 @@ struct Seconds {
 
 // A value as it is, of the type that the column or parameter has.
 struct AsIs {
-  Datum value;
+  Datum value = 0;
 };
 
 struct Param {

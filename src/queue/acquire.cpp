@@ -70,19 +70,17 @@ std::string_view stage_of(const queue::PendingJob &job) {
 
 void add(pg::ResultSet &result, const queue::PendingJob &job) {
   const queue::Description described = queue::describe(job);
-  const auto as_is = [](const std::optional<Datum> &value) {
-    return value ? pg::Param(pg::AsIs{*value}) : pg::Param();
-  };
-  const auto of_build = [&](auto value) { return job.build ? pg::Param(value(*job.build)) : pg::Param(); };
   using Build = queue::PendingBuild;
-  result.add({job.id, pg::to_label(job.type), of_build([](const Build &b) { return b.workspace_id; }),
-              of_build([](const Build &b) { return pg::AsIs{b.workspace_name}; }),
-              of_build([](const Build &b) { return b.owner_id; }), as_is(described.owner_name),
-              of_build([](const Build &b) { return pg::to_label(b.transition); }),
-              of_build([](const Build &b) { return b.number; }), stage_of(job),
-              as_is(described.organization_name), as_is(described.template_name),
-              as_is(described.version_name), as_is(described.definition), pg::AsIs{described.parameters},
-              of_build([&](const Build &b) { return as_is(b.provisioner_state); }), pg::AsIs{job.tags}});
+  const auto of_build = [&](auto member) {
+    return job.build ? pg::Param((*job.build).*member) : pg::Param();
+  };
+  std::optional<std::string_view> transition;
+  if (job.build) transition = pg::to_label(job.build->transition);
+  result.add({job.id, pg::to_label(job.type), of_build(&Build::workspace_id),
+              of_build(&Build::workspace_name), of_build(&Build::owner_id), described.owner_name, transition,
+              of_build(&Build::number), stage_of(job), described.organization_name, described.template_name,
+              described.version_name, described.definition, described.parameters,
+              of_build(&Build::provisioner_state), pg::AsIs{job.tags}});
 }
 
 }  // namespace

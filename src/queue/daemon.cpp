@@ -41,8 +41,8 @@ std::optional<Daemon> find(const core::Uuid &id, F accept) {
       if (accept(daemon))
         found = Daemon{.id = id,
                        .organization_id = daemon.uuid("organization_id"),
-                       .provisioners = *daemon.copy("provisioners"),
-                       .tags = *daemon.copy("tags")};
+                       .provisioners = daemon.copy("provisioners")->value,
+                       .tags = daemon.copy("tags")->value};
     });
     PopActiveSnapshot();
     return found;

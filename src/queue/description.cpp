@@ -13,7 +13,7 @@ std::string_view copy_text(Datum value) {
 }
 
 // Only inside of call().
-Datum parameters_of(const std::optional<PendingBuild> &build) {
+pg::AsIs parameters_of(const std::optional<PendingBuild> &build) {
   pg::JsonbBuilder json;
   json.begin_object();
   if (build) {
@@ -25,7 +25,7 @@ Datum parameters_of(const std::optional<PendingBuild> &build) {
     parameters.end();
   }
   json.end_object();
-  return json.result();
+  return {json.result()};
 }
 
 }  // namespace

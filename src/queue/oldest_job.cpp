@@ -61,10 +61,10 @@ bool take_build(PendingJob &taken) {
 
 void read_job(pg::IndexScan &job, PendingJob &taken) {
   taken.organization_id = job.uuid("organization_id");
-  taken.provisioner = *job.copy("provisioner");
+  taken.provisioner = job.copy("provisioner")->value;
   taken.type = DatumGetObjectId(job.value("type"));
-  taken.input = *job.copy("input");
-  taken.tags = *job.copy("tags");
+  taken.input = job.copy("input")->value;
+  taken.tags = job.copy("tags")->value;
 }
 
 // Walks over the queues together, from the oldest job to the youngest.

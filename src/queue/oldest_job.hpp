@@ -1,7 +1,7 @@
 // What a provisioner takes: the oldest pending job of its queues that nobody else has locked.
 #pragma once
 
-#include "pg/datum.hpp"
+#include "pg/spi.hpp"
 
 namespace prebuilds::queue {
 
@@ -11,9 +11,9 @@ struct PendingBuild {
   core::Uuid template_version_id;
   Oid transition = InvalidOid;  // the value of an enum, as the type of a job
   int number = 0;
-  std::optional<Datum> provisioner_state;  // bytea
+  std::optional<pg::AsIs> provisioner_state;  // bytea
   core::Uuid workspace_id;
-  Datum workspace_name = 0;  // text
+  pg::AsIs workspace_name;  // text
   core::Uuid owner_id;
   bool workspace_deleted = false;
 };
