@@ -95,9 +95,10 @@ PGDLLEXPORT Datum prebuilds_acquire_job(PG_FUNCTION_ARGS) {
     const pg::Arguments given(fcinfo);
     const core::Instant now = pg::to_instant(GetCurrentTimestamp());
     pg::ResultSet result(fcinfo);
-    const queue::Daemon daemon = queue::sign_of_life(given.optional(0), now);
+    queue::Daemon daemon = queue::sign_of_life(given.optional(0), now);
     const int amount = amount_of(given.required(1, "max_jobs"));
     if (held()) return Datum{0};
+    daemon.tags = queue::normalized(daemon.tags);
     for (int n = 0; n < amount; n++) {
       const pg::SpiSession session;  // what is read of a job goes with it
       const auto job = take_job(daemon, now);

@@ -31,7 +31,7 @@ bool was_seen(pg::IndexScan &daemon, core::Instant now) {
                                               core::earlier(now, sign_of_life_interval);
 }
 
-// The daemon, if accept(row); tags as they are stored.
+// The daemon, if accept(row).
 template <class F>
 std::optional<Daemon> find(const core::Uuid &id, F accept) {
   return pg::call([&] {
@@ -98,7 +98,6 @@ Daemon sign_of_life(const pg::Param &id, core::Instant now) {
     note(id, now);
     found = find(pg::to_uuid(id.value), [](pg::IndexScan &) { return true; });
   }
-  found->tags = normalized(found->tags);
   return *found;
 }
 
