@@ -101,6 +101,14 @@ RESET session_replication_role;
 SELECT workspace_id, job_id, state FROM live_prebuilds ORDER BY 1;
 TABLE pg_temp.out_of_step;
 
+-- A build that moves from one prebuild to another, which was without, in one statement.
+BEGIN;
+DELETE FROM workspace_builds WHERE workspace_id = pg_temp.id(11);
+UPDATE workspace_builds SET workspace_id = pg_temp.id(11) WHERE workspace_id = pg_temp.id(10);
+SELECT workspace_id, build_id IS NOT NULL AS built FROM live_prebuilds WHERE workspace_id IN (pg_temp.id(10), pg_temp.id(11));
+SELECT count(*) FROM pg_temp.out_of_step;
+ROLLBACK;
+
 -- The pool of a prebuild that was stopped and started again is that of its newest start build with a preset.
 INSERT INTO provisioner_jobs (id, organization_id, initiator_id, started_at, completed_at)
 SELECT pg_temp.id(n), pg_temp.id(1), pg_temp.id(2), now(), now() FROM generate_series(22, 23) n;

@@ -213,12 +213,12 @@ void derive(Altered altered) {
         note_written(row, &before->second.row);
       }
     }
+    if (!gone.empty()) remove(gone);  // first: what it was built by may have moved to another prebuild
     if (!changed.empty() || !ours.empty()) write(changed, ours);
     // What another session inserted since we looked may be newer than what we wrote over it: then look again,
     // at all that we wrote.
     alone = added.empty() || insert(added);
     for (const LivePrebuild &row : added) altered[row.workspace_id] = whole_row;
-    if (!gone.empty()) remove(gone);
   }
 }
 
