@@ -109,6 +109,22 @@ SELECT workspace_id, build_id IS NOT NULL AS built FROM live_prebuilds WHERE wor
 SELECT count(*) FROM pg_temp.out_of_step;
 ROLLBACK;
 
+-- A statement within a trigger of somebody else's does not take along, when it is rolled back, what the outer one has noted.
+CREATE FUNCTION pg_temp.fail_quietly() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE prebuilds.provisioner_jobs SET completed_at = NULL WHERE false;
+    RAISE 'rolled back';
+EXCEPTION WHEN raise_exception THEN
+    RETURN NULL;
+END $$;
+CREATE TRIGGER zz AFTER UPDATE ON provisioner_jobs FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION pg_temp.fail_quietly();
+BEGIN;
+UPDATE provisioner_jobs SET error = 'broken' WHERE id IN (SELECT job_id FROM live_prebuilds);
+SELECT count(*) > 0 AS failed FROM live_prebuilds WHERE job_status = 'failed';
+SELECT count(*) FROM pg_temp.out_of_step;
+ROLLBACK;
+DROP TRIGGER zz ON provisioner_jobs;
+
 -- The pool of a prebuild that was stopped and started again is that of its newest start build with a preset.
 INSERT INTO provisioner_jobs (id, organization_id, initiator_id, started_at, completed_at)
 SELECT pg_temp.id(n), pg_temp.id(1), pg_temp.id(2), now(), now() FROM generate_series(22, 23) n;

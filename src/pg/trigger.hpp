@@ -1,6 +1,8 @@
 // What PostgreSQL tells a trigger function about its call.
 #pragma once
 
+#include <map>
+
 #include "pg/datum.hpp"
 
 namespace prebuilds::pg {
@@ -16,6 +18,28 @@ inline TriggerData *trigger_data(FunctionCallInfo fcinfo) {
 // do at the end has to be done for each. It sets session_replication_role, as others do who load rows in that
 // way.
 inline bool only_row_triggers_fire() { return SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA; }
+
+// What the row triggers of a statement leave to its statement trigger. A statement within a trigger has notes
+// of its own: if it is rolled back, so is what its statement trigger has done, and the outer one still has to
+// do its part. A statement that fails leaves its notes to the next one there.
+template <class Notes>
+class StatementNotes {
+ public:
+  // Of the statement that the running trigger belongs to.
+  Notes &mine() { return by_depth_[depth()]; }
+  Notes take() { return std::exchange(mine(), {}); }
+
+ private:
+  static int depth() {
+    return call([] {
+      LOCAL_FCINFO(fcinfo, 0);
+      InitFunctionCallInfoData(*fcinfo, nullptr, 0, InvalidOid, nullptr, nullptr);
+      return DatumGetInt32(pg_trigger_depth(fcinfo));
+    });
+  }
+
+  std::map<int, Notes> by_depth_;
+};
 
 // The value in a column of a row of the trigger's table; an error if it is NULL.
 inline Datum column(TriggerData *trigger, TupleTableSlot *row, const char *name) {

@@ -28,16 +28,15 @@ constexpr pg::UniqueIndex known_queues("job_queues", "job_queues_pkey", "organiz
 // A job for each queue_key: more of the same have nothing to add.
 using Jobs = std::unordered_map<std::int64_t, core::Uuid>;
 
-// What the row triggers of the running statement noted. A newer job takes the place of an older one: a
-// statement that fails leaves its jobs to the next, where they do not exist.
-struct Notes {
+// A newer job takes the place of an older one, which may be of a statement that failed and does not exist.
+struct NewJobs {
   Jobs of_unknown_queues;
   Jobs pending;
 };
 
-Notes &noted() {
-  static Notes notes;
-  return notes;
+pg::StatementNotes<NewJobs> &notes() {
+  static pg::StatementNotes<NewJobs> jobs;
+  return jobs;
 }
 
 std::vector<core::Uuid> ids(const Jobs &jobs) {
@@ -74,12 +73,11 @@ void add(const Jobs &jobs, Relation table) {
 
 // Adds the queues of the noted jobs, and has the jobs announced.
 void post(Relation table) {
-  if (noted().of_unknown_queues.empty() && noted().pending.empty()) return;
-  const Notes notes = std::exchange(noted(), {});
-  if (!notes.of_unknown_queues.empty()) add(notes.of_unknown_queues, table);
-  if (notes.pending.empty()) return;
+  const NewJobs noted = notes().take();
+  if (!noted.of_unknown_queues.empty()) add(noted.of_unknown_queues, table);
+  if (noted.pending.empty()) return;
   // A NOTIFY makes all commits of the cluster queue up, so it is the worker's where there is one.
-  const std::vector<std::int64_t> queues = queue_keys(notes.pending);
+  const std::vector<std::int64_t> queues = queue_keys(noted.pending);
   if (!worker::note_jobs_posted(queues)) read_model::announce(queues);
 }
 
@@ -90,7 +88,7 @@ void read_model::note_if_pending(TriggerData *trigger, TupleTableSlot *row) {
     if (!pg::column_is_null(trigger, row, end)) return;
   const std::int64_t queue = pg::bigint_column(trigger, row, "queue_key");
   const core::Uuid job = pg::uuid_column(trigger, row, "id");
-  noted().pending.insert_or_assign(queue, job);
+  notes().mine().pending.insert_or_assign(queue, job);
   const bool of_prebuilds_user = pg::uuid_column(trigger, row, "initiator_id") == core::system_user;
   marks::added(marks::queue(queue, of_prebuilds_user), {pg::instant_column(trigger, row, "created_at"), job});
 }
@@ -108,7 +106,7 @@ PGDLLEXPORT Datum prebuilds_note_job(PG_FUNCTION_ARGS) {
         TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newslot : trigger->tg_trigslot;
     const std::int64_t queue = pg::bigint_column(trigger, row, "queue_key");
     const core::Uuid job = pg::uuid_column(trigger, row, "id");
-    if (!known_queues.find(queue)) noted().of_unknown_queues.insert_or_assign(queue, job);
+    if (!known_queues.find(queue)) notes().mine().of_unknown_queues.insert_or_assign(queue, job);
     read_model::note_if_pending(trigger, row);
     if (pg::only_row_triggers_fire()) post(trigger->tg_relation);
     return PointerGetDatum(nullptr);

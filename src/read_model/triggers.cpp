@@ -31,10 +31,9 @@ constexpr pg::UniqueIndex live_by_job("live_prebuilds", "live_prebuilds_job_id_k
 constexpr pg::UniqueIndex build_by_job("workspace_builds", "workspace_builds_job_id_key", "workspace_id");
 constexpr pg::UniqueIndex resource_job("workspace_resources", "workspace_resources_pkey", "job_id");
 
-// What the row triggers of the running statements noted. A statement that fails leaves its notes to the next
-// one: to derive a row once too often is harmless.
-std::vector<Change> &noted() {
-  static std::vector<Change> changes;
+// To derive a row once too often is harmless.
+pg::StatementNotes<std::vector<Change>> &notes() {
+  static pg::StatementNotes<std::vector<Change>> changes;
   return changes;
 }
 
@@ -87,8 +86,8 @@ Change change_of(TriggerData *trigger, TupleTableSlot *row) {
 
 // Derives what the notes concern.
 void maintain() {
-  if (noted().empty()) return;
-  std::vector<Change> changes = std::exchange(noted(), {});
+  std::vector<Change> changes = notes().take();
+  if (changes.empty()) return;
   std::sort(changes.begin(), changes.end());
   changes.erase(std::unique(changes.begin(), changes.end()), changes.end());
 
@@ -116,11 +115,12 @@ PGDLLEXPORT Datum prebuilds_read_model_note(PG_FUNCTION_ARGS) {
     TriggerData *trigger = pg::trigger_data(fcinfo);
     const bool update = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
     if (update && !pg::updated_columns_differ(trigger)) return PointerGetDatum(nullptr);
+    std::vector<Change> &noted = notes().mine();
     const Change before = change_of(trigger, trigger->tg_trigslot);
-    noted().push_back(before);
+    noted.push_back(before);
     if (update) {
       const Change after = change_of(trigger, trigger->tg_newslot);
-      if (after.id != before.id) noted().push_back(after);
+      if (after.id != before.id) noted.push_back(after);
       // Its status has changed: it may be pending again.
       if (after.key == Key::job) read_model::note_if_pending(trigger, trigger->tg_newslot);
     }
