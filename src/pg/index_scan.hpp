@@ -7,8 +7,12 @@
 
 namespace prebuilds::pg {
 
-// A snapshot as a statement of the transaction would have that begins now. Only inside of call().
-inline void push_statement_snapshot() { PushActiveSnapshot(GetTransactionSnapshot()); }
+// A snapshot as a statement of the transaction would have that begins now: it sees all that the transaction
+// has written, the statement that calls us included. Only inside of call().
+inline void push_statement_snapshot() {
+  CommandCounterIncrement();
+  PushActiveSnapshot(GetTransactionSnapshot());
+}
 
 enum class RowLock { taken, others, gone };  // ours; somebody else's; there is no such row any more
 
