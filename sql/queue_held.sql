@@ -24,6 +24,20 @@ SELECT workspace_name FROM prebuilds_acquire_job(:'daemon', 10);
 SELECT w.name, w.deleted, j.job_status FROM prebuilds.workspaces w JOIN prebuilds.workspace_builds b ON b.workspace_id = w.id
 JOIN prebuilds.provisioner_jobs j ON j.id = b.job_id ORDER BY w.name;
 
+-- Passing such jobs over takes no memory for each, however large the states of their builds are.
+WITH w AS (SELECT pg_temp.refused('SELECT prebuilds_create_workspace(%L, %L, %L, ''{"size": "s"}'')', :'template', :'ann', 'gone-' || n) FROM generate_series(1, 40) n)
+SELECT DISTINCT w.* FROM w;
+UPDATE prebuilds.workspaces SET deleted = true WHERE name ~ '^gone';
+UPDATE prebuilds.workspace_builds b SET provisioner_state = convert_to(repeat('x', 4 * 1024 * 1024), 'utf8')
+FROM prebuilds.workspaces w WHERE w.id = b.workspace_id AND w.name ~ '^gone';
+SELECT job_id AS job FROM prebuilds_create_workspace(:'template', :'ann', 'live', '{"size": "s"}') \gset
+\c
+CREATE FUNCTION pg_temp.most_memory() RETURNS int LANGUAGE sql
+RETURN (regexp_match(pg_read_file('/proc/' || pg_backend_pid() || '/status'), 'VmHWM:\s+(\d+) kB'))[1]::int / 1024;
+SELECT pg_temp.most_memory() AS megabytes \gset
+SELECT workspace_name FROM prebuilds_acquire_job(:'daemon', 10);
+SELECT pg_temp.most_memory() < :megabytes + 60 AS passed_over_one_by_one;
+
 -- The build is found by its job, whatever the input says.
 SELECT job_id AS job FROM prebuilds_create_workspace(:'template', :'ann', 'three', '{"size": "s"}') \gset
 UPDATE prebuilds.provisioner_jobs SET input = '["nonsense"]' WHERE id = :'job';

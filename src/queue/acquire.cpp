@@ -42,23 +42,17 @@ bool held() {
   return is_held;
 }
 
-// Starts the next job that a daemon may take, and returns what it was until then. Never waits: a job that
-// somebody has locked is passed over.
-std::optional<queue::PendingJob> take_job(const queue::Daemon &daemon, core::Instant now) {
-  const std::vector<std::int64_t> queues = queue::queues_of(daemon);
-  std::vector<core::Uuid> passed_over;
-  while (auto job = queue::lock_oldest_job(queues, passed_over)) {
-    job->tags = queue::normalized(job->tags);
-    if (job->build && job->build->workspace_deleted) {
-      // Nobody will ever take it, so it must not stay at the head of the queue either.
-      cancel_job.run_at_isolation_level({job->id, now});
-    } else if (queue::may_take(daemon, job->organization_id, job->provisioner, job->tags)) {
-      start_job.run_at_isolation_level({job->id, now, daemon.id});
-      return job;
-    }
-    passed_over.push_back(job->id);
+// Whether a daemon may take a job that is locked, which is then started; otherwise it is passed over.
+bool take(const queue::Daemon &daemon, queue::PendingJob &job, core::Instant now) {
+  job.tags = queue::normalized(job.tags);
+  if (job.build && job.build->workspace_deleted) {
+    // Nobody will ever take it, so it must not stay at the head of the queue either.
+    cancel_job.run_at_isolation_level({job.id, now});
+    return false;
   }
-  return std::nullopt;
+  if (!queue::may_take(daemon, job.organization_id, job.provisioner, job.tags)) return false;
+  start_job.run_at_isolation_level({job.id, now, daemon.id});
+  return true;
 }
 
 // What the build does to a prebuild: makes one, hands it to somebody, or none of these.
@@ -99,11 +93,17 @@ PGDLLEXPORT Datum prebuilds_acquire_job(PG_FUNCTION_ARGS) {
     const int amount = amount_of(given.required(1, "max_jobs"));
     if (held()) return Datum{0};
     daemon.tags = queue::normalized(daemon.tags);
-    for (int n = 0; n < amount; n++) {
+    std::vector<core::Uuid> passed_over;
+    for (int taken = 0; taken < amount;) {
       const pg::SpiSession session;  // what is read of a job goes with it
-      const auto job = take_job(daemon, now);
+      auto job = queue::lock_oldest_job(queue::queues_of(daemon), passed_over);
       if (!job) break;
-      add(result, *job);
+      if (take(daemon, *job, now)) {
+        add(result, *job);
+        taken++;
+      } else {
+        passed_over.push_back(job->id);
+      }
     }
     return Datum{0};
   });
