@@ -70,32 +70,34 @@ sub measure_triggers
     my $session = session('triggers');
     $session->query('SET synchronous_commit = off');
     $session->query($_) for statements($user, 'user'), statements($system, 'prebuild'), $update;
-    my %name = (
-        user => ["a user's whole workspace", 1.2],
-        prebuild => ["a prebuild's", 1.4],
-        update => ["an UPDATE of a user's workspace", 1.05]);
+    my @kinds = (
+        { what => 'user', text => "a user's whole workspace", most => 1.2, count => $size->{writes} },
+        { what => 'prebuild', text => "a prebuild's", most => 1.4, count => $size->{writes} },
+        { what => 'update', text => "an UPDATE of a user's workspace", most => 1.05, count => 2 * $size->{writes} });
     my %first = (user => 1, prebuild => 1, update => 1);
-    # So many that each takes some tenths of a second.
-    my %count = (user => $size->{writes}, prebuild => $size->{writes}, update => 5 * $size->{writes});
-    for my $what (qw(user prebuild update))
+    my $warm_up = 20;    # transactions that plan anew
+    # So many, as a twentieth is little beside what differs from turn to turn.
+    for my $turn (0 .. 3 * $size->{turns})
     {
-        my %time;
-        for my $turn (0 .. $size->{turns})
+        # In the order on off off on: what grows with the tables cancels out.
+        for my $triggers ($turn % 2 ? qw(on off) : qw(off on))
         {
-            # In the order on off off on: what grows with the tables cancels out.
-            for my $triggers ($turn % 2 ? qw(on off) : qw(off on))
+            toggle($control, 'disable') if $triggers eq 'off';
+            for my $kind (@kinds)
             {
-                toggle($control, 'disable') if $triggers eq 'off';
-                cpu_time($session, $what, $first{$what}, 20);    # plans anew
-                my $time = cpu_time($session, $what, $first{$what} + 20, $count{$what});
-                $first{$what} += 20 + $count{$what} if $what ne 'update';
-                toggle($control, 'enable') if $triggers eq 'off';
-                push @{ $time{$triggers} }, $time if $turn > 0;    # warm-up
+                my ($what, $count) = @$kind{qw(what count)};
+                cpu_time($session, $what, $first{$what}, $warm_up);
+                my $time = cpu_time($session, $what, $first{$what} + $warm_up, $count);
+                $first{$what} += $warm_up + $count if $what ne 'update';
+                push @{ $kind->{$triggers} }, $time if $turn > 0;    # warm-up
             }
+            toggle($control, 'enable') if $triggers eq 'off';
         }
-        my ($text, $most) = @{ $name{$what} };
-        observe(10, "$text, without our triggers", $time{off}, unit => 'µs');
-        observe_ratio(10, 'the same with them, to that', $time{on}, $time{off}, most => $most);
+    }
+    for my $kind (@kinds)
+    {
+        observe(10, "$kind->{text}, without our triggers", $kind->{off}, unit => 'µs');
+        observe_ratio(10, 'the same with them, to that', $kind->{on}, $kind->{off}, most => $kind->{most});
     }
     drop_database('triggers');
     return;
