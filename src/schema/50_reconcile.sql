@@ -81,7 +81,7 @@ CREATE FUNCTION @extschema@.prebuilds_reconcile_all(as_of timestamptz DEFAULT NU
     RETURNS TABLE (elapsed interval, presets_total integer, presets_reconciled integer, created integer,
                    deleted integer, canceled integer, conflicts integer, errors integer, lock_acquired boolean,
                    paused boolean)
-    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'prebuilds_reconcile_all';
 COMMENT ON FUNCTION @extschema@.prebuilds_reconcile_all(timestamptz) IS
@@ -95,7 +95,7 @@ CREATE FUNCTION @extschema@.prebuilds_reconcile_preset(preset_id uuid, as_of tim
     RETURNS TABLE (elapsed interval, presets_total integer, presets_reconciled integer, created integer,
                    deleted integer, canceled integer, conflicts integer, errors integer, lock_acquired boolean,
                    paused boolean)
-    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'prebuilds_reconcile_preset';
 COMMENT ON FUNCTION @extschema@.prebuilds_reconcile_preset(uuid, timestamptz) IS
@@ -106,7 +106,7 @@ CREATE FUNCTION @extschema@.prebuilds_plan(as_of timestamptz DEFAULT NULL)
     RETURNS TABLE (organization_name text, template_name text, template_version_name text, preset_name text,
                    preset_id uuid, action text, cause text, count integer, workspace_ids uuid[], reason text,
                    retry_at timestamptz)
-    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'prebuilds_plan';
 COMMENT ON FUNCTION @extschema@.prebuilds_plan(timestamptz) IS
@@ -121,7 +121,7 @@ CREATE FUNCTION @extschema@.prebuilds_status(as_of timestamptz DEFAULT NULL)
                    deleting integer, pending_non_active integer, failed integer, parked integer,
                    prebuild_status text, num_failed integer, backoff_until timestamptz,
                    problem text)
-    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'prebuilds_status';
 COMMENT ON FUNCTION @extschema@.prebuilds_status(timestamptz) IS
@@ -131,7 +131,7 @@ COMMENT ON FUNCTION @extschema@.prebuilds_status(timestamptz) IS
 CREATE FUNCTION @extschema@.prebuilds_org_status()
     RETURNS TABLE (organization_id uuid, organization_name text, has_prebuild_user boolean, prebuilds_group_id uuid,
                    has_prebuild_user_in_group boolean)
-    LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+    LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT s.organization_id, s.organization_name, s.has_prebuild_user, s.prebuilds_group_id,
@@ -146,7 +146,7 @@ COMMENT ON FUNCTION @extschema@.prebuilds_org_status() IS
 CREATE FUNCTION @extschema@.prebuilds_reconcile_membership()
     RETURNS TABLE (organization_id uuid, organization_name text, member_added boolean, group_added boolean,
                    group_member_added boolean)
-    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'prebuilds_reconcile_membership';
 COMMENT ON FUNCTION @extschema@.prebuilds_reconcile_membership() IS

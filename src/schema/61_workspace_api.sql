@@ -5,7 +5,7 @@
 -- Users and presets ------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION @extschema@.prebuilds_ensure_user(username text, email text DEFAULT NULL) RETURNS uuid
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
@@ -54,7 +54,7 @@ COMMENT ON FUNCTION prebuilds.oldest_unexpired(timestamptz, integer, timestamptz
 
 CREATE FUNCTION @extschema@.prebuilds_find_preset(organization text, template text, preset text DEFAULT NULL)
     RETURNS TABLE (template_id uuid, template_version_id uuid, preset_id uuid, eligible integer)
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE CALLED ON NULL INPUT SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
@@ -111,7 +111,7 @@ COMMENT ON FUNCTION prebuilds.matching_preset(uuid, jsonb) IS
     'parameters, then the one with the lowest name';
 
 CREATE FUNCTION @extschema@.prebuilds_match_preset(template_version_id uuid, parameters jsonb) RETURNS uuid
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE CALLED ON NULL INPUT SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
@@ -217,7 +217,7 @@ CREATE FUNCTION @extschema@.prebuilds_claim(
     next_start_at timestamptz DEFAULT NULL, ttl interval DEFAULT NULL, build boolean DEFAULT true,
     as_of timestamptz DEFAULT NULL)
     RETURNS uuid
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
@@ -290,7 +290,7 @@ CREATE FUNCTION @extschema@.prebuilds_create_workspace(
     next_start_at timestamptz DEFAULT NULL, ttl interval DEFAULT NULL, as_of timestamptz DEFAULT NULL,
     OUT job_id uuid)
     RETURNS SETOF record
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
@@ -394,7 +394,7 @@ CREATE FUNCTION @extschema@.prebuilds_workspace(workspace_id uuid)
     RETURNS TABLE (owner_name text, organization_name text, template_name text, template_version_name text,
                    preset_name text, build_number integer, transition text, job_status text, error text, ready boolean,
                    resources jsonb, agents jsonb, deadline timestamptz)
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE CALLED ON NULL INPUT SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
@@ -449,7 +449,7 @@ COMMENT ON FUNCTION @extschema@.prebuilds_workspace(uuid) IS
 
 CREATE FUNCTION @extschema@.prebuilds_build_workspace(workspace_id uuid, transition text, initiator_id uuid)
     RETURNS uuid
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
@@ -510,7 +510,7 @@ COMMENT ON FUNCTION @extschema@.prebuilds_build_workspace(uuid, text, uuid) IS
 
 CREATE FUNCTION @extschema@.prebuilds_delete_failed(preset_id uuid, older_than interval DEFAULT '0')
     RETURNS TABLE (workspace_id uuid)
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
@@ -583,7 +583,7 @@ COMMENT ON FUNCTION prebuilds.template_admins(uuid) IS
 
 CREATE FUNCTION @extschema@.prebuilds_track_resource_replacement(
     workspace_id uuid, build_id uuid, replacements jsonb, OUT notifications integer)
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
@@ -668,7 +668,7 @@ COMMENT ON FUNCTION @extschema@.prebuilds_track_resource_replacement(uuid, uuid,
 
 CREATE FUNCTION @extschema@.prebuilds_take_notifications(max integer DEFAULT 100)
     RETURNS TABLE (id uuid, kind text, user_id uuid, payload jsonb, created_at timestamptz)
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable

@@ -100,7 +100,7 @@ CREATE FUNCTION @extschema@.prebuilds_register_provisioner(
     organization text, name text, provisioners text[] DEFAULT '{terraform}', tags jsonb DEFAULT '{}',
     version text DEFAULT '', fresh boolean DEFAULT false)
     RETURNS uuid
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
@@ -236,7 +236,7 @@ CREATE FUNCTION @extschema@.prebuilds_acquire_job(daemon_id uuid, max_jobs integ
     RETURNS TABLE (job_id uuid, type text, workspace_id uuid, workspace_name text, owner_id uuid, owner_name text,
                    transition text, build_number integer, stage text, organization_name text, template_name text,
                    template_version_name text, definition jsonb, parameters jsonb, provisioner_state bytea, tags jsonb)
-    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER ROWS 1
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER ROWS 1
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'prebuilds_acquire_job';
 COMMENT ON FUNCTION @extschema@.prebuilds_acquire_job(uuid, integer) IS
@@ -249,7 +249,7 @@ COMMENT ON FUNCTION @extschema@.prebuilds_acquire_job(uuid, integer) IS
 
 CREATE FUNCTION @extschema@.prebuilds_update_job(
     job_id uuid, daemon_id uuid, logs text[] DEFAULT '{}', OUT canceled boolean)
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
@@ -295,7 +295,7 @@ COMMENT ON FUNCTION @extschema@.prebuilds_update_job(uuid, uuid, text[]) IS
 CREATE FUNCTION @extschema@.prebuilds_complete_job(
     job_id uuid, daemon_id uuid, provisioner_state bytea DEFAULT NULL, resources jsonb DEFAULT '[]',
     OUT agent_ids uuid[])
-    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'prebuilds_complete_job';
 COMMENT ON FUNCTION @extschema@.prebuilds_complete_job(uuid, uuid, bytea, jsonb) IS
@@ -309,7 +309,7 @@ COMMENT ON FUNCTION @extschema@.prebuilds_complete_job(uuid, uuid, bytea, jsonb)
 
 CREATE FUNCTION @extschema@.prebuilds_fail_job(
     job_id uuid, daemon_id uuid, error text, error_code text DEFAULT NULL, OUT changed boolean)
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
@@ -339,7 +339,7 @@ COMMENT ON FUNCTION @extschema@.prebuilds_fail_job(uuid, uuid, text, text) IS
     'job has ended)';
 
 CREATE FUNCTION @extschema@.prebuilds_cancel_job(job_id uuid, OUT changed boolean)
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
@@ -368,7 +368,7 @@ COMMENT ON FUNCTION @extschema@.prebuilds_cancel_job(uuid) IS
     'false if it was canceled before. Errors: 22023 (NULL), P0002 (unknown job), 55000 (it has succeeded or failed)';
 
 CREATE FUNCTION @extschema@.prebuilds_report_agent(agent_id uuid, lifecycle_state text, OUT changed boolean)
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
@@ -489,7 +489,7 @@ COMMENT ON FUNCTION prebuilds.reap_jobs(timestamptz) IS
 
 CREATE FUNCTION @extschema@.prebuilds_reap_jobs(as_of timestamptz DEFAULT NULL)
     RETURNS TABLE (job_id uuid, reason text)
-    LANGUAGE sql VOLATILE SECURITY DEFINER
+    LANGUAGE sql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT r.job_id, r.reason FROM prebuilds.reap_jobs(prebuilds.instant(as_of)) AS r

@@ -1,7 +1,7 @@
 -- The background worker: start, stop, status; and what tells it of changes.
 
 CREATE FUNCTION @extschema@.prebuilds_worker_start(OUT changed boolean)
-    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'prebuilds_worker_start';
 COMMENT ON FUNCTION @extschema@.prebuilds_worker_start() IS
@@ -25,7 +25,7 @@ CREATE FUNCTION @extschema@.prebuilds_worker_status()
                    presets_reconciled integer, created integer, deleted integer, canceled integer, conflicts integer,
                    errors integer, paused boolean, next_due timestamptz, lock_holder_pid integer, concurrency integer,
                    preloaded boolean, stop_cause text, problem text)
-    LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 SECURITY DEFINER
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 1 SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'prebuilds_worker_status';
 COMMENT ON FUNCTION @extschema@.prebuilds_worker_status() IS

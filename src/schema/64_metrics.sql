@@ -393,7 +393,7 @@ COMMENT ON FUNCTION prebuilds.metrics(timestamptz) IS
     'The work of prebuilds_metrics() at an instant; NULL = now. Counters are always those of now';
 
 CREATE FUNCTION @extschema@.prebuilds_metrics() RETURNS text
-    LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT prebuilds.metrics(NULL)
