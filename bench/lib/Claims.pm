@@ -74,7 +74,8 @@ sub measure_claims
     for my $database (@databases)
     {
         my $name = uc $database;
-        observe(5, "claim and its commit on the server, $name, p50", $medians{$database}, unit => 'ms', most => 0.4);
+        observe(5, "claim and its commit on the server, $name, p50", $medians{$database}, unit => 'ms', most => 0.4,
+            orientation => 1);
         observe(5, "the same, p99", [ quantile(0.99, @{ $latencies{$database} }) ], unit => 'ms', most => 2);
     }
     for my $database (@databases, 'claim_others')

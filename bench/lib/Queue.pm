@@ -98,7 +98,8 @@ sub measure_pairs
         load($session, @load);
         push @rates, pgbench('pairs', 'acquire_complete', %pairs, define => \%new_daemons)->{steady_tps};
     }
-    observe(8, 'acquire + complete, 16 daemons, synchronous_commit = on', \@rates, unit => '/s', least => 2000);
+    observe(8, 'acquire + complete, 16 daemons, synchronous_commit = on', \@rates, unit => '/s', least => 2000,
+        orientation => 1);
     observe(8, 'the rows that both write, and nothing else', \@bare_rates, unit => '/s');
     observe_ratio(8, 'acquire + complete, to that', \@rates, \@bare_rates);
     drop_database($_) for qw(pairs pairs_bare);

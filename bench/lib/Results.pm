@@ -8,13 +8,18 @@ use Exporter 'import';
 use JSON::PP;
 use Statistics;
 
-our @EXPORT = qw(observe observe_ratio results rows progress write_results print_results);
+our @EXPORT = qw(observe observe_ratio observe_in_bare_transactions results rows progress write_results print_results);
 
 my @results;
+my @oriented;    # [result, limit, target]
+
+# What targets for orientation come from makes so many bare transactions (line 6) a second, or more.
+my $bare_of_orientation = 3750;
 
 # observe($line, $measure, \@values, unit => 'ms', most => 1, least => 4, value => …) notes the median of values, their
 # spread, and whether it is as it should be. line is the line of the specification of performance; a measure without
-# target is there to compare with.
+# target is there to compare with. orientation => 1: how fast the machine is decides, so it is also shown in bare
+# transactions.
 sub observe
 {
     my ($line, $measure, $values, %options) = @_;
@@ -28,6 +33,29 @@ sub observe
           ? JSON::PP::true : JSON::PP::false;
     }
     push @results, \%result;
+    my ($limit) = grep { defined $options{$_} } qw(most least);
+    push @oriented, [ \%result, $limit, $options{$limit} ] if $options{orientation};
+    return;
+}
+
+# After each measure whose target is for orientation the same in bare transactions of this machine, $rate a second: how
+# many it makes in that time, or what part of their rate a rate is.
+sub observe_in_bare_transactions
+{
+    my ($rate) = @_;
+    my %seconds = (ms => 1 / 1000, 'µs' => 1 / 1_000_000);
+    for my $oriented (@oriented)
+    {
+        my ($result, $limit, $target) = @$oriented;
+        my ($at) = grep { $results[$_] == $result } 0 .. $#results;
+        my @after = splice @results, $at + 1;
+        my $seconds = $seconds{ $result->{unit} };
+        my ($value, $bound) = defined $seconds
+          ? ($result->{value} * $seconds * $rate, $target * $seconds * $bare_of_orientation)
+          : ($result->{value} / $rate, $target / $bare_of_orientation);
+        observe($result->{line}, 'the same, in bare transactions', [$value], unit => '', $limit => sprintf '%.3g', $bound);
+        push @results, @after;
+    }
     return;
 }
 

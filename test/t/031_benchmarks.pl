@@ -1,6 +1,7 @@
 # Every measure of `make bench` on next to no data: they run, and what does not depend on the machine is right.
 use strict;
 use warnings;
+use utf8;
 use FindBin;
 use JSON::PP;
 use PostgreSQL::Test::Utils;
@@ -34,6 +35,21 @@ sub value
 is(value('claims that found nothing, both runs'), 0, 'every claim of a steady run is answered');
 cmp_ok(value('of them left after a VACUUM'), '<', 0.1, 'a snapshot that is gone leaves no dead rows behind');
 cmp_ok(value('every wake-up lost, sweeps every second, latest'), '<', 10_000, 'a sweep does what lost wake-ups did not');
+
+# ---- what depends on how fast a machine is, in its own transactions ----
+my $rate = value('bare transaction with the rows of a claim, 16 clients');
+sub in_bare_transactions
+{
+    my ($measure) = @_;
+    my @all = @{ $results->{results} };
+    my ($at) = grep { $all[$_]{measure} eq $measure } 0 .. $#all;
+    is($all[ $at + 1 ]{measure}, 'the same, in bare transactions', "$measure is shown in bare transactions");
+    return sprintf '%.6g %s', @{ $all[ $at + 1 ] }{qw(value target)};
+}
+my $claim = 'claim and its commit on the server, D1, p50';
+my $pairs = 'acquire + complete, 16 daemons, synchronous_commit = on';
+is(in_bare_transactions($claim), sprintf('%.6g ≤ 1.5', value($claim) / 1000 * $rate), 'a time: as many as it takes');
+is(in_bare_transactions($pairs), sprintf('%.6g ≥ 0.533', value($pairs) / $rate), 'a rate: a part of theirs');
 
 # ---- what has to be asked for ----
 my ($long) = run_command([ "$FindBin::Bin/../../bench/measure", '--size', 'smoke', 'endurance' ]);
