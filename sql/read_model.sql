@@ -101,13 +101,33 @@ RESET session_replication_role;
 SELECT workspace_id, job_id, state FROM live_prebuilds ORDER BY 1;
 TABLE pg_temp.out_of_step;
 
--- A build that moves from one prebuild to another, which was without, in one statement.
+-- A build that moves from one prebuild to another in one statement: to one that was without, to one with an older build in
+-- either order of their ids, and two that are exchanged.
+CREATE PROCEDURE pg_temp.move(before int, after int) LANGUAGE sql
+AS 'UPDATE workspace_builds SET workspace_id = pg_temp.id(after), build_number = 2 WHERE workspace_id = pg_temp.id(before)';
+CREATE VIEW pg_temp.jobs AS
+SELECT b.workspace_id, l.job_id = b.job_id AS followed
+  FROM workspace_builds b JOIN live_prebuilds l USING (workspace_id)
+ WHERE b.build_number = (SELECT max(o.build_number) FROM workspace_builds o WHERE o.workspace_id = b.workspace_id);
 BEGIN;
 DELETE FROM workspace_builds WHERE workspace_id = pg_temp.id(11);
-UPDATE workspace_builds SET workspace_id = pg_temp.id(11) WHERE workspace_id = pg_temp.id(10);
-SELECT workspace_id, build_id IS NOT NULL AS built FROM live_prebuilds WHERE workspace_id IN (pg_temp.id(10), pg_temp.id(11));
-SELECT count(*) FROM pg_temp.out_of_step;
+CALL pg_temp.move(10, 11);
+TABLE pg_temp.jobs;
 ROLLBACK;
+BEGIN;
+CALL pg_temp.move(10, 11);
+TABLE pg_temp.jobs;
+INSERT INTO provisioner_jobs (id, organization_id, initiator_id, completed_at) VALUES (pg_temp.id(28), pg_temp.id(1), pg_temp.id(2), now());
+INSERT INTO workspace_builds (workspace_id, template_version_id, build_number, transition, initiator_id, job_id)
+VALUES (pg_temp.id(10), pg_temp.id(4), 1, 'start', pg_temp.id(2), pg_temp.id(28));
+UPDATE workspace_builds SET workspace_id = pg_temp.id(10) WHERE build_number = 2;
+TABLE pg_temp.jobs ORDER BY workspace_id;
+UPDATE workspace_builds
+   SET workspace_id = CASE workspace_id WHEN pg_temp.id(10) THEN pg_temp.id(11) ELSE pg_temp.id(10) END, build_number = build_number + 2;
+TABLE pg_temp.jobs ORDER BY workspace_id;
+TABLE pg_temp.out_of_step;
+ROLLBACK;
+DROP VIEW pg_temp.jobs;
 
 -- A statement within a trigger of somebody else's does not take along, when it is rolled back, what the outer one has noted.
 CREATE FUNCTION pg_temp.fail_quietly() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -179,6 +179,14 @@ bool insert(const std::vector<LivePrebuild> &rows) {
   return alone;
 }
 
+// Whether a row takes over the job of another one, by a build that moves: no two rows have one job, even
+// while they are written.
+bool takes_over_job(const LivePrebuild &row, const Stored &before, const Rows &locked) {
+  return row.job_id != before.row.job_id && std::any_of(locked.begin(), locked.end(), [&](const auto &other) {
+           return other.second.row.job_id == row.job_id;
+         });
+}
+
 // Tells whom it concerns that a row is now like this.
 void note_written(const LivePrebuild &row, const LivePrebuild *before) {
   const core::Place place{pg::to_instant(row.created_at.value), row.workspace_id};
@@ -209,11 +217,16 @@ void derive(Altered altered) {
         (definition.workspace_is_ours_alone ? ours : added).push_back(row);
         note_written(row, nullptr);
       } else if (before->second.row != row) {
-        changed.push_back({row, before->second.at});
+        if (takes_over_job(row, before->second, locked)) {
+          gone.push_back(row.workspace_id);
+          ours.push_back(row);
+        } else {
+          changed.push_back({row, before->second.at});
+        }
         note_written(row, &before->second.row);
       }
     }
-    if (!gone.empty()) remove(gone);  // first: what it was built by may have moved to another prebuild
+    if (!gone.empty()) remove(gone);
     if (!changed.empty() || !ours.empty()) write(changed, ours);
     // What another session inserted since we looked may be newer than what we wrote over it: then look again,
     // at all that we wrote.
