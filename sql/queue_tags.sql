@@ -54,6 +54,22 @@ SELECT prebuilds.rebuild_job_queues() AS missing;
 SELECT prebuilds.rebuild_job_queues() AS missing;
 SELECT count(*) FROM prebuilds_acquire_job((SELECT id FROM pg_temp.daemons WHERE name = 'zone a'), 10);
 
+-- The first job of a queue, beside somebody's trigger that posts another one and is rolled back.
+DELETE FROM prebuilds.job_queues;
+CREATE FUNCTION pg_temp.post_in_vain() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_temp.job('in vain', NEW.initiator_id, '0', '{"zone": "b"}');
+    RAISE 'rolled back';
+EXCEPTION WHEN raise_exception THEN
+    RETURN NULL;
+END $$;
+CREATE TRIGGER c_in_vain AFTER INSERT ON prebuilds.provisioner_jobs FOR EACH ROW WHEN (pg_trigger_depth() = 0)
+EXECUTE FUNCTION pg_temp.post_in_vain();
+SELECT count(pg_temp.job('first', :'ann', '0', '{"zone": "a"}'));
+DROP TRIGGER c_in_vain ON prebuilds.provisioner_jobs;
+SELECT tags ->> 'zone' AS zone FROM prebuilds.job_queues;
+SELECT count(*) FROM prebuilds_acquire_job((SELECT id FROM pg_temp.daemons WHERE name = 'zone a'), 10);
+
 -- A version of scope user: its jobs look for a daemon of the workspace's owner.
 SELECT template_id AS template FROM prebuilds_push_template('acme', 'web', 'v1', '[]', tags => '{"scope": "user", "zone": "a"}') \gset
 SELECT job_id AS job FROM prebuilds_create_workspace(:'template', :'ann', 'w') \gset

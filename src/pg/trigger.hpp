@@ -21,12 +21,17 @@ inline bool only_row_triggers_fire() { return SessionReplicationRole == SESSION_
 
 // What the row triggers of a statement leave to its statement trigger. A statement within a trigger has notes
 // of its own: if it is rolled back, so is what its statement trigger has done, and the outer one still has to
-// do its part. A statement that fails leaves its notes to the next one there.
+// do its part. A statement that fails leaves its notes to the next one there in its transaction.
 template <class Notes>
 class StatementNotes {
  public:
   // Of the statement that the running trigger belongs to.
-  Notes &mine() { return by_depth_[depth()]; }
+  Notes &mine() {
+    const FullTransactionId transaction = GetTopFullTransactionIdIfAny();
+    if (!FullTransactionIdEquals(transaction, transaction_)) by_depth_.clear();
+    transaction_ = transaction;
+    return by_depth_[depth()];
+  }
   Notes take() { return std::exchange(mine(), {}); }
 
  private:
@@ -38,6 +43,7 @@ class StatementNotes {
     });
   }
 
+  FullTransactionId transaction_ = InvalidFullTransactionId;
   std::map<int, Notes> by_depth_;
 };
 
