@@ -37,7 +37,7 @@ RowLock IndexScan::lock_like_select(LockWaitPolicy wait, LockTupleMode mode) {
   switch (locked) {
     case TM_Ok: return RowLock::taken;
     case TM_WouldBlock: return RowLock::others;
-    case TM_SelfModified: return RowLock::gone;  // by the statement that calls us
+    case TM_SelfModified: return RowLock::gone;  // by a command that is not counted yet
     case TM_Updated:
     case TM_Deleted:
       if (!old_snapshot || wait == LockWaitSkip) return RowLock::gone;

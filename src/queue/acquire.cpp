@@ -93,14 +93,15 @@ PGDLLEXPORT Datum prebuilds_acquire_job(PG_FUNCTION_ARGS) {
     const int amount = amount_of(given.required(1, "max_jobs"));
     if (held()) return Datum{0};
     daemon.tags = queue::normalized(daemon.tags);
+    std::vector<std::int64_t> queues = queue::queues_of(daemon);
     std::vector<core::Uuid> passed_over;
     for (int taken = 0; taken < amount;) {
       const pg::SpiSession session;  // what is read of a job goes with it
-      auto job = queue::lock_oldest_job(queue::queues_of(daemon), passed_over);
+      auto job = queue::lock_oldest_job(queues, passed_over);
       if (!job) break;
       if (take(daemon, *job, now)) {
         add(result, *job);
-        taken++;
+        if (++taken < amount) queues = queue::queues_of(daemon);  // there may be more of them by now
       } else {
         passed_over.push_back(job->id);
       }

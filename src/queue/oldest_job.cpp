@@ -32,15 +32,16 @@ bool lock_live_prebuild(const core::Uuid &workspace) {
 }
 
 PendingBuild read_build(pg::IndexScan &build, pg::IndexScan &workspace) {
+  const bool deleted = DatumGetBool(workspace.value("deleted"));  // then nobody will need the state
   return {.id = build.uuid("id"),
           .template_version_id = build.uuid("template_version_id"),
           .transition = DatumGetObjectId(build.value("transition")),
           .number = DatumGetInt32(build.value("build_number")),
-          .provisioner_state = build.copy("provisioner_state"),
+          .provisioner_state = deleted ? std::nullopt : build.copy("provisioner_state"),
           .workspace_id = workspace.uuid("id"),
           .workspace_name = *workspace.copy("name"),
           .owner_id = workspace.uuid("owner_id"),
-          .workspace_deleted = DatumGetBool(workspace.value("deleted"))};
+          .workspace_deleted = deleted};
 }
 
 // Looks up what the job builds, if it builds anything. False: the prebuild is not free, and the job is left
