@@ -227,8 +227,10 @@ $provisioner->signal('TERM');
 ok($provisioner->finish, 'the drain time-out: it ends with status 0');
 is(sql('SELECT ' . job_of($stopped, 'error_code')), 'PROVISIONER_STOPPED', 'its job was ended and failed');
 
-# The agents of the drained job are reported by the next process, if need be.
+# The agents of the drained job are reported by the next process, if need be. It minds signals before it registers.
+my $registrations = () = slurp_file($log) =~ /registered as p1/g;
 start_provisioner();
+for (1 .. 600) { last if $registrations < (() = slurp_file($log) =~ /registered as p1/g); select(undef, undef, undef, 0.1) }
 wait_for("SELECT ready FROM prebuilds_workspace('$drained')", 't', 'the drained job gets ready');
 $provisioner->signal('TERM');
 ok($provisioner->finish, 'SIGTERM without a job: it ends with status 0');
