@@ -76,7 +76,8 @@ sub measure_triggers
         { what => 'update', text => "an UPDATE of a user's workspace", most => 1.05, count => 2 * $size->{writes} });
     my %first = (user => 1, prebuild => 1, update => 1);
     my $warm_up = 20;    # transactions that plan anew
-    # So many, as a twentieth is little beside what differs from turn to turn.
+    # Updates are of workspaces that users have made in the turns before, so they are no more than two turns' inserts.
+    # So many turns, as a twentieth is little beside what differs from turn to turn.
     for my $turn (0 .. 3 * $size->{turns})
     {
         # In the order on off off on: what grows with the tables cancels out.
