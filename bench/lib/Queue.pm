@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use utf8;
 use Exporter 'import';
-use List::Util qw(max);
+use List::Util qw(max sum0);
 use Results;
 use Server;
 use Statistics;
@@ -140,8 +140,8 @@ SQL
     my $left = $session->query(dead_rows());
     drop_database('steady');
     return {
-        claims => $claims->{latencies}, acquires => \@acquires, pass => $pass, missed => $missed, dead => $dead,
-        left => $left };
+        claims => $claims->{latencies}, acquires => \@acquires, pass => [$pass], missed => [$missed], dead => [$dead],
+        left => [$left] };
 }
 
 sub dead_rows
@@ -149,27 +149,41 @@ sub dead_rows
     return q{SELECT pg_stat_clear_snapshot() || sum(n_dead_tup)::text FROM pg_stat_user_tables WHERE schemaname = 'prebuilds'};
 }
 
+# Two runs of either kind, in an order in which a machine that gets faster or slower favours neither.
 sub measure_steady
 {
     my ($size) = @_;
-    my $free = steady_run($size, 0);
-    my $pinned = steady_run($size, 1);
+    my %runs;
+    push @{ $runs{$_} }, steady_run($size, $_ eq 'pinned') for qw(free pinned pinned free);
+    my %both;
+    for my $kind (qw(free pinned))
+    {
+        for my $run (@{ $runs{$kind} })
+        {
+            push @{ $both{$kind}{$_} }, @{ $run->{$_} } for keys %$run;
+        }
+    }
     my $at = "$size->{rate}/s for $size->{steady} s";
     for my $what (qw(claims acquires))
     {
         for my $percent (50, 99)
         {
-            my ($without, $with) = map { quantile($percent / 100, @{ $_->{$what} }) } $free, $pinned;
+            my $of = sub { my ($run) = @_; return quantile($percent / 100, @{ $run->{$what} }) };
+            my ($free, $pinned) = map { [ map { $of->($_) } @{ $runs{$_} } ] } qw(free pinned);
             my $name = $what eq 'claims' ? 'claim' : 'acquire';
-            observe(9, "$name at $at, p$percent", [$without], unit => 'ms');
-            observe(9, "the same with a pinned snapshot, to that", [ $with / $without ], unit => '×', most => 1.25);
+            observe(9, "$name at $at, p$percent", $free, unit => 'ms', value => $of->($both{free}));
+            observe_ratio(9, 'the same with a pinned snapshot, to that', $pinned, $free, most => 1.25,
+                value => $of->($both{pinned}) / $of->($both{free}));
         }
     }
-    observe(9, 'mean pass, without', [ $free->{pass} ], unit => 'ms');
-    observe(9, 'mean pass, with a pinned snapshot', [ $pinned->{pass} ], unit => 'ms');
-    observe(9, 'claims that found nothing, both runs', [ $free->{missed} + $pinned->{missed} ], unit => '', most => 0);
-    observe(9, 'dead rows at the end of the pin', [ $pinned->{dead} ], unit => '');
-    observe(9, 'of them left after a VACUUM', [ $pinned->{left} / max(1, $pinned->{dead}) ], unit => '×', most => 0.01);
+    my ($free, $pinned) = @both{qw(free pinned)};
+    observe(9, 'mean pass, without', $free->{pass}, unit => 'ms');
+    observe(9, 'mean pass, with a pinned snapshot', $pinned->{pass}, unit => 'ms');
+    observe(9, 'claims that found nothing, all runs', [ sum0(map { @{ $_->{missed} } } $free, $pinned) ], unit => '',
+        most => 0);
+    observe(9, 'dead rows at the end of the pin', $pinned->{dead}, unit => '');
+    observe(9, 'of them left after a VACUUM', [ map { $pinned->{left}[$_] / max(1, $pinned->{dead}[$_]) } 0, 1 ],
+        unit => '×', most => 0.01);
     return;
 }
 

@@ -32,7 +32,7 @@ sub value
     return defined $found ? $found->{value} : undef;
 }
 
-is(value('claims that found nothing, both runs'), 0, 'every claim of a steady run is answered');
+is(value('claims that found nothing, all runs'), 0, 'every claim of a steady run is answered');
 cmp_ok(value('of them left after a VACUUM'), '<', 0.1, 'a snapshot that is gone leaves no dead rows behind');
 cmp_ok(value('every wake-up lost, sweeps every second, latest'), '<', 10_000, 'a sweep does what lost wake-ups did not');
 
