@@ -143,8 +143,9 @@ Relation open_table() {
   return pg::call([] { return table_open(pg::relation_oid("live_prebuilds"), RowExclusiveLock); });
 }
 
-// Writes rows over those that lock() found, and adds those of workspaces that are ours alone; with the rights
-// of the table's owner, as insert() does.
+// Writes rows over those that lock() found, and adds those that nobody else can add meanwhile, as the
+// workspace is ours alone or its row was just removed; with the rights of the table's owner, as insert()
+// does.
 void write(const std::vector<Stored> &changed, const std::vector<LivePrebuild> &ours) {
   const Relation table = open_table();
   const pg::OwnerScope owner(table);
