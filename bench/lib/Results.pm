@@ -11,7 +11,7 @@ use Statistics;
 our @EXPORT = qw(observe observe_ratio observe_in_bare_transactions results rows progress write_results print_results);
 
 my @results;
-my @oriented;    # [result, limit, target]
+my %oriented;    # by result: [limit, target]
 
 # What targets for orientation come from makes so many bare transactions (line 6) a second, or more.
 my $bare_of_orientation = 3750;
@@ -34,7 +34,7 @@ sub observe
     }
     push @results, \%result;
     my ($limit) = grep { defined $options{$_} } qw(most least);
-    push @oriented, [ \%result, $limit, $options{$limit} ] if $options{orientation};
+    $oriented{ \%result } = [ $limit, $options{$limit} ] if $options{orientation};
     return;
 }
 
@@ -44,17 +44,15 @@ sub observe_in_bare_transactions
 {
     my ($rate) = @_;
     my %seconds = (ms => 1 / 1000, 'µs' => 1 / 1_000_000);
-    for my $oriented (@oriented)
+    for my $result (splice @results)
     {
-        my ($result, $limit, $target) = @$oriented;
-        my ($at) = grep { $results[$_] == $result } 0 .. $#results;
-        my @after = splice @results, $at + 1;
+        push @results, $result;
+        my ($limit, $target) = @{ $oriented{$result} // next };
         my $seconds = $seconds{ $result->{unit} };
         my ($value, $bound) = defined $seconds
           ? ($result->{value} * $seconds * $rate, $target * $seconds * $bare_of_orientation)
           : ($result->{value} / $rate, $target / $bare_of_orientation);
         observe($result->{line}, 'the same, in bare transactions', [$value], unit => '', $limit => sprintf '%.3g', $bound);
-        push @results, @after;
     }
     return;
 }
