@@ -104,11 +104,19 @@ sub wait_for_status
     return;
 }
 
+# Of what the database does not tell.
+sub wait_until
+{
+    my ($condition, $name) = @_;
+    for (1 .. 600) { last if $condition->(); select(undef, undef, undef, 0.1) }
+    ok($condition->(), $name) or diag(slurp_file($log));
+    return;
+}
+
 sub wait_until_begun
 {
     my ($name) = @_;
-    for (1 .. 600) { last if -e "$dir/$name.began"; select(undef, undef, undef, 0.1) }
-    ok(-e "$dir/$name.began", "$name begins") or diag(slurp_file($log));
+    wait_until(sub { -e "$dir/$name.began" }, "$name begins");
     return;
 }
 
@@ -228,9 +236,9 @@ ok($provisioner->finish, 'the drain time-out: it ends with status 0');
 is(sql('SELECT ' . job_of($stopped, 'error_code')), 'PROVISIONER_STOPPED', 'its job was ended and failed');
 
 # The agents of the drained job are reported by the next process, if need be. It minds signals before it registers.
-my $registrations = () = slurp_file($log) =~ /registered as p1/g;
+my $log_before = -s $log;
 start_provisioner();
-for (1 .. 600) { last if $registrations < (() = slurp_file($log) =~ /registered as p1/g); select(undef, undef, undef, 0.1) }
+wait_until(sub { slurp_file($log, $log_before) =~ /registered as p1/ }, 'the next process registers');
 wait_for("SELECT ready FROM prebuilds_workspace('$drained')", 't', 'the drained job gets ready');
 $provisioner->signal('TERM');
 ok($provisioner->finish, 'SIGTERM without a job: it ends with status 0');
