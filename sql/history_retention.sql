@@ -83,8 +83,9 @@ SELECT count(*), min(created_at) - fixture.noon() AS oldest FROM prebuild_events
 TABLE fixture.counters;
 RESET prebuilds.history_retention;
 
--- An observation of a template that is gone is dropped.
+-- An observation of a template that is gone is dropped, and shown at no time.
 INSERT INTO metric_observations (template_id, metric) VALUES (fixture.id('nothing'), 'coderd_workspace_creation_total');
+SELECT line FROM string_to_table(prebuilds_metrics(), E'\n') AS line WHERE line ~ '^coderd_workspace_creation_total';
 SELECT keep_house(fixture.noon());
 SELECT count(*) FROM metric_observations;
 SELECT count(*) FROM metric_totals WHERE metric = 'coderd_workspace_creation_total';

@@ -360,7 +360,7 @@ WITH pool AS MATERIALIZED (
     JOIN prebuilds.metric_families AS f ON f.metric = p.metric
     LEFT JOIN prebuilds.templates AS t ON t.id = p.template_id
     LEFT JOIN prebuilds.organizations AS o ON o.id = t.organization_id
-    WHERE t.deleted IS NOT TRUE
+    WHERE p.template_id IS NULL OR NOT t.deleted
     -- By name: what has the same labels is one series.
     GROUP BY f.metric, f.type, f.bounds, f.per_preset, f.label, t.name, p.preset_name, o.name, p.variant, p.bucket
 ), sample AS (
