@@ -86,8 +86,11 @@ RESET prebuilds.history_retention;
 -- An observation of a template that is gone is dropped, and shown at no time.
 INSERT INTO metric_observations (template_id, metric) VALUES (fixture.id('nothing'), 'coderd_workspace_creation_total');
 SELECT line FROM string_to_table(prebuilds_metrics(), E'\n') AS line WHERE line ~ '^coderd_workspace_creation_total';
+SELECT (fold_batch(house_start(), 100)).taken;
+SELECT count(*) AS observations, (SELECT count(*) FROM metric_batches) AS batches FROM metric_observations;
+SELECT line FROM string_to_table(prebuilds_metrics(), E'\n') AS line WHERE line ~ '^coderd_workspace_creation_total';
 SELECT keep_house(fixture.noon());
-SELECT count(*) FROM metric_observations;
+SELECT count(*) FROM metric_batches;
 SELECT count(*) FROM metric_totals WHERE metric = 'coderd_workspace_creation_total';
 
 -- Reading metrics reads no history: not one folded row, no build, no job.

@@ -122,6 +122,57 @@ SELECT circumstances, bool_and(reads) AS reads FROM (
     SELECT circumstances, operation, sum(entries) > 0 AS reads FROM fixture.observations GROUP BY 1, 2) AS o
  WHERE circumstances NOT IN ('first batch', 'nothing') GROUP BY 1 ORDER BY 1;
 
+-- A total is changed once, however many batches there are: what counts for the same thing comes all the time. Beside an
+-- old snapshot each change leaves a row that the next one walks over.
+SELECT fold_metrics() > 0 AS folded;
+DO $$ BEGIN FOR n IN 1 .. 20 LOOP CALL fixture.preset('p' || n, desired => 0); END LOOP; END $$;
+INSERT INTO prebuild_events (created_at, preset_id, event_type)
+SELECT fixture.noon() + i * interval '1 ms', fixture.id('p' || 1 + i % 20), 'claim_missed' FROM generate_series(1, 400) AS i;
+INSERT INTO metric_observations (template_id, metric, seconds)
+SELECT fixture.id('t' || 1 + i % 20), 'coderd_workspace_creation_total', NULL FROM generate_series(1, 400) AS i;
+SELECT pg_stat_force_next_flush();
+BEGIN;
+DO $$ BEGIN WHILE keep_house(fixture.noon(), 10) LOOP NULL; END LOOP; END $$;
+SELECT pg_stat_get_xact_tuples_inserted(t) AS added, pg_stat_get_xact_tuples_updated(t) AS changed
+  FROM CAST('metric_totals'::regclass AS oid) AS t;
+COMMIT;
+SELECT metric, count(*), min(amount), max(amount) FROM metric_totals
+ WHERE metric IN ('coderd_prebuilt_workspaces_claim_misses_total', 'coderd_workspace_creation_total') GROUP BY metric ORDER BY metric;
+
+-- What is done stays done: where the last batch ended the next one goes on, some time later, and walks over nothing.
+DELETE FROM prebuild_events WHERE event_type = 'claim_missed';    -- the newest are read each time
+VACUUM prebuild_events;
+UPDATE fixture.progress SET progress = house_start();
+CREATE PROCEDURE fixture.keep_house()
+    LANGUAGE plpgsql AS $$
+BEGIN
+    LOOP
+        UPDATE fixture.progress SET progress = keep_house_batch(progress, fixture.noon(), 1000);
+        EXIT WHEN NOT (SELECT (progress).more FROM fixture.progress);
+    END LOOP;
+END
+$$;
+TRUNCATE fixture.observations;
+BEGIN;
+CALL fixture.happen(500);
+CALL fixture.keep_house();
+INSERT INTO prebuild_events (created_at, preset_id, event_type)
+SELECT fixture.noon() + interval '1 s', fixture.id('p'), 'claim_succeeded';
+INSERT INTO reconcile_passes (created_at, created) SELECT fixture.noon() + interval '1 s', 1;
+CALL fixture.observe('later', 'keep house', 'CALL fixture.keep_house()');
+SELECT count(*) AS unfolded FROM unfolded_metrics;
+-- What is committed late, with an earlier time, is found by who begins anew, and shown all the same.
+INSERT INTO prebuild_events (created_at, preset_id, event_type)
+SELECT fixture.noon() - interval '1 s', fixture.id('p'), 'claim_succeeded';
+CALL fixture.keep_house();
+SELECT count(*) AS unfolded FROM unfolded_metrics;
+UPDATE fixture.progress SET progress = house_start();
+CALL fixture.observe('anew', 'keep house', 'CALL fixture.keep_house()');
+SELECT count(*) AS unfolded FROM unfolded_metrics;
+COMMIT;
+SELECT circumstances, relation, entries > 10 AS walks_over_more FROM fixture.observations
+ WHERE relation IN ('prebuild_events', 'metric_observations', 'reconcile_passes') ORDER BY circumstances DESC, relation;
+
 SET client_min_messages = warning;
 DROP SCHEMA fixture CASCADE;
 RESET search_path;

@@ -17,7 +17,7 @@ CREATE INDEX prebuild_events_folded_idx ON prebuilds.prebuild_events (event_type
 COMMENT ON TABLE prebuilds.prebuild_events IS
     'Claims and misses; rows and not counters, so that two claims of a pool never wait for each other. Written without '
     'statements: triggers FOR EACH STATEMENT and rules see nothing';
-COMMENT ON COLUMN prebuilds.prebuild_events.folded IS 'It is counted in metric_totals, and may be purged';
+COMMENT ON COLUMN prebuilds.prebuild_events.folded IS 'It is counted in metric_batches or metric_totals, and may be purged';
 
 CREATE TABLE prebuilds.notifications (
     id           uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -90,7 +90,7 @@ COMMENT ON COLUMN prebuilds.reconcile_passes.failures IS
 COMMENT ON COLUMN prebuilds.reconcile_passes.creates IS
     'What each create was decided on: [{"preset_id", "desired", "valid", "starting", "created"}]; '
     'created never exceeds desired - valid - starting';
-COMMENT ON COLUMN prebuilds.reconcile_passes.folded IS 'It is counted in metric_totals, and may be purged';
+COMMENT ON COLUMN prebuilds.reconcile_passes.folded IS 'It is counted in metric_batches or metric_totals, and may be purged';
 
 CREATE TABLE prebuilds.installation (
     singleton          boolean     PRIMARY KEY DEFAULT true CHECK (singleton),

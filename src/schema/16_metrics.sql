@@ -1,5 +1,6 @@
 -- What metrics are made of. Nothing is counted in place: whoever makes something happen adds a row of his own
--- (prebuild_events, metric_observations, reconcile_passes), and prebuilds.fold_metrics() adds those rows to the totals.
+-- (prebuild_events, metric_observations, reconcile_passes), and prebuilds.fold_metrics() adds those rows to the totals, by
+-- way of metric_batches.
 
 CREATE TABLE prebuilds.metric_observations (
     id          uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -40,3 +41,14 @@ COMMENT ON COLUMN prebuilds.metric_totals.bucket IS
     'Of a histogram: how many bounds are below what was observed; 0 for counters';
 COMMENT ON COLUMN prebuilds.metric_totals.amount IS 'The counter, or how many observations are in this bucket';
 COMMENT ON COLUMN prebuilds.metric_totals.seconds IS 'Sum of the observations in this bucket';
+
+CREATE TYPE prebuilds.metric_sum AS (
+    template_id uuid, preset_name text, metric text, variant text, bucket integer, amount bigint, seconds numeric);
+COMMENT ON TYPE prebuilds.metric_sum IS 'What is to be added to a row of metric_totals';
+
+CREATE TABLE prebuilds.metric_batches (
+    id   uuid                   PRIMARY KEY DEFAULT gen_random_uuid(),
+    sums prebuilds.metric_sum[] NOT NULL
+);
+COMMENT ON TABLE prebuilds.metric_batches IS
+    'What is folded, but not in metric_totals yet: one row for each batch of housekeeping';

@@ -107,7 +107,7 @@ COMMENT ON FUNCTION prebuilds.observe_ready_prebuild(uuid, timestamptz) IS
 
 -- Totals -----------------------------------------------------------------------------------------------------------
 
--- The view below and fold_metrics() say the same by these three, which are inlined.
+-- The view below and fold_batch() say the same by these three, which are inlined.
 CREATE FUNCTION prebuilds.counter_of(preset_id uuid, occurrence text)
     RETURNS TABLE (template_id uuid, preset_name text, metric text)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -147,8 +147,11 @@ COMMENT ON FUNCTION prebuilds.bucket(numeric, numeric[]) IS
     'How many bounds of a histogram, in ascending order, are below a value; 0 for what is no histogram';
 
 CREATE VIEW prebuilds.unfolded_metrics AS
-SELECT u.template_id, u.preset_name, u.metric, u.variant, prebuilds.bucket(u.seconds, f.bounds) AS bucket,
-       u.amount, coalesce(u.seconds, 0) AS seconds
+SELECT s.template_id, s.preset_name, s.metric, s.variant, s.bucket, s.amount, s.seconds
+FROM prebuilds.metric_batches AS b CROSS JOIN LATERAL unnest(b.sums) AS s
+UNION ALL
+SELECT u.template_id, u.preset_name, u.metric, u.variant, prebuilds.bucket(u.seconds, f.bounds), u.amount,
+       coalesce(u.seconds, 0)
 FROM (
     SELECT c.template_id, c.preset_name, c.metric, '', 1, NULL::numeric
     FROM prebuilds.prebuild_events AS e
@@ -175,19 +178,23 @@ COMMENT ON VIEW prebuilds.unfolded_metrics IS 'What has happened and is not in m
 -- All lists are worked off oldest first, in batches. While somebody holds an old snapshot, the rows that have left a
 -- list stay in its index: so a batch goes on where the one before it ended.
 CREATE TYPE prebuilds.house_progress AS (
-    taken integer, event timestamptz, observation uuid, pass timestamptz, old_miss timestamptz, old_claim timestamptz,
-    old_pass timestamptz, old_notification timestamptz, old_failure timestamptz, old_line bigint);
+    more boolean, batches integer, taken integer, event timestamptz, observation uuid, pass timestamptz,
+    old_miss timestamptz, old_claim timestamptz, old_pass timestamptz, old_notification timestamptz,
+    old_failure timestamptz, old_line bigint);
 COMMENT ON TYPE prebuilds.house_progress IS
-    'How many rows the last step of housekeeping took, and up to where each list is worked off';
+    'Whether there is more to do, how many batches are not in the totals, how many rows the last step of housekeeping '
+    'took, and up to where each list is worked off';
 
 CREATE FUNCTION prebuilds.house_start() RETURNS prebuilds.house_progress
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN ROW(0, '-infinity', '00000000-0000-0000-0000-000000000000', '-infinity', '-infinity', '-infinity',
+    RETURN ROW(false, 0, 0, '-infinity', '00000000-0000-0000-0000-000000000000', '-infinity', '-infinity', '-infinity',
                '-infinity', '-infinity', '-infinity', -9223372036854775808)::prebuilds.house_progress;
 COMMENT ON FUNCTION prebuilds.house_start() IS 'Nothing is done yet';
 
 -- A batch costs what is in it, however much waits and whatever the statistics say: it goes by the list of what is not
--- folded once, to choose and to lock; from then on it goes by key, and adds up what it has marked or deleted itself.
+-- folded once, to choose and to lock; from then on it goes by place, and adds up what it has marked or deleted itself.
+-- Not to the totals: while somebody holds an old snapshot, each change of a total leaves a row that all later ones walk
+-- over. So a total is changed once for many batches.
 CREATE FUNCTION prebuilds.fold_batch(progress prebuilds.house_progress, max_rows integer)
     RETURNS prebuilds.house_progress
     LANGUAGE plpgsql VOLATILE
@@ -197,20 +204,20 @@ BEGIN
     -- Locked: who folds at the same time skips these rows, or finds them folded or gone when it gets to them.
     WITH event AS (
         UPDATE prebuilds.prebuild_events AS e SET folded = true
-        WHERE e.id = ANY (ARRAY(
-            SELECT c.id FROM prebuilds.prebuild_events AS c WHERE NOT c.folded AND c.created_at >= progress.event
+        WHERE e.ctid = ANY (ARRAY(
+            SELECT c.ctid FROM prebuilds.prebuild_events AS c WHERE NOT c.folded AND c.created_at >= progress.event
             ORDER BY c.created_at LIMIT max_rows FOR UPDATE SKIP LOCKED))
         RETURNING e.created_at, e.preset_id, e.event_type
     ), observation AS (
         DELETE FROM prebuilds.metric_observations AS o
-        WHERE o.id = ANY (ARRAY(
-            SELECT c.id FROM prebuilds.metric_observations AS c WHERE c.id >= progress.observation
+        WHERE o.ctid = ANY (ARRAY(
+            SELECT c.ctid FROM prebuilds.metric_observations AS c WHERE c.id >= progress.observation
             ORDER BY c.id LIMIT max_rows FOR UPDATE SKIP LOCKED))
         RETURNING o.id, o.template_id, o.preset_name, o.metric, o.variant, o.seconds
     ), pass AS (
         UPDATE prebuilds.reconcile_passes AS r SET folded = true
-        WHERE r.id = ANY (ARRAY(
-            SELECT c.id FROM prebuilds.reconcile_passes AS c WHERE NOT c.folded AND c.created_at >= progress.pass
+        WHERE r.ctid = ANY (ARRAY(
+            SELECT c.ctid FROM prebuilds.reconcile_passes AS c WHERE NOT c.folded AND c.created_at >= progress.pass
             ORDER BY c.created_at LIMIT max_rows FOR UPDATE SKIP LOCKED))
         RETURNING r AS pass
     ), occurrence (preset_id, occurrence, amount) AS (
@@ -227,36 +234,66 @@ BEGIN
         UNION ALL
         SELECT NULL, '', p.metric, p.variant, p.amount, p.seconds
         FROM pass CROSS JOIN LATERAL prebuilds.points_of_pass(pass.pass) AS p
-    ), added AS (
-        -- In order of the key: two of these must not wait for each other.
-        INSERT INTO prebuilds.metric_totals AS t (template_id, preset_name, metric, variant, bucket, amount, seconds)
-        SELECT s.* FROM (
-            SELECT p.template_id, p.preset_name, p.metric, p.variant, prebuilds.bucket(p.seconds, f.bounds) AS bucket,
+    ), batch AS (
+        INSERT INTO prebuilds.metric_batches (sums)
+        SELECT array_agg(s::prebuilds.metric_sum) FROM (
+            SELECT p.template_id, p.preset_name, p.metric, p.variant, prebuilds.bucket(p.seconds, f.bounds),
                    sum(p.amount), coalesce(sum(p.seconds), 0)
             FROM point AS p JOIN prebuilds.metric_families AS f ON f.metric = p.metric
             GROUP BY 1, 2, 3, 4, 5
         ) AS s
-        WHERE s.template_id IS NULL OR (SELECT true FROM prebuilds.templates AS k WHERE k.id = s.template_id)
-        ORDER BY s.template_id, s.preset_name, s.metric, s.variant, s.bucket
-        ON CONFLICT ON CONSTRAINT metric_totals_key DO UPDATE
-        SET amount = t.amount + excluded.amount, seconds = t.seconds + excluded.seconds
+        HAVING count(*) > 0
     )
     SELECT (SELECT count(*) FROM event) + (SELECT count(*) FROM observation) + (SELECT count(*) FROM pass),
            coalesce((SELECT max(event.created_at) FROM event), progress.event),
            coalesce((SELECT o.id FROM observation AS o ORDER BY o.id DESC LIMIT 1), progress.observation),
            coalesce((SELECT max((pass.pass).created_at) FROM pass), progress.pass)
     INTO progress.taken, progress.event, progress.observation, progress.pass;
+    progress.batches := progress.batches + 1;
     RETURN progress;
 END
 $$;
 COMMENT ON FUNCTION prebuilds.fold_batch(prebuilds.house_progress, integer) IS
-    'A batch of the work of fold_metrics(); taken = the rows of all sources';
+    'Adds up to max_rows rows of each source to a row of metric_batches; taken = the rows of all sources';
 
-CREATE FUNCTION prebuilds.fold_metrics(max_rows integer DEFAULT 20000) RETURNS integer
-    LANGUAGE sql VOLATILE
+CREATE FUNCTION prebuilds.add_batches() RETURNS void
+    LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT (prebuilds.fold_batch(prebuilds.house_start(), max_rows)).taken
+BEGIN
+    WITH batch AS (
+        DELETE FROM prebuilds.metric_batches AS b
+        WHERE b.id = ANY (ARRAY(SELECT c.id FROM prebuilds.metric_batches AS c FOR UPDATE SKIP LOCKED))
+        RETURNING b.sums
+    ), added AS (
+        SELECT s.template_id, s.preset_name, s.metric, s.variant, s.bucket, sum(s.amount) AS amount,
+               sum(s.seconds) AS seconds
+        FROM batch CROSS JOIN LATERAL unnest(batch.sums) AS s
+        GROUP BY 1, 2, 3, 4, 5
+    )
+    INSERT INTO prebuilds.metric_totals AS t (template_id, preset_name, metric, variant, bucket, amount, seconds)
+    SELECT a.template_id, a.preset_name, a.metric, a.variant, a.bucket, a.amount, a.seconds
+    FROM added AS a
+    WHERE a.template_id IS NULL OR (SELECT true FROM prebuilds.templates AS k WHERE k.id = a.template_id)
+    -- In order of the key: two of these must not wait for each other.
+    ORDER BY a.template_id, a.preset_name, a.metric, a.variant, a.bucket
+    ON CONFLICT ON CONSTRAINT metric_totals_key DO UPDATE
+    SET amount = t.amount + excluded.amount, seconds = t.seconds + excluded.seconds;
+END
+$$;
+COMMENT ON FUNCTION prebuilds.add_batches() IS
+    'Adds metric_batches to metric_totals, but for templates that are gone';
+
+CREATE FUNCTION prebuilds.fold_metrics(max_rows integer DEFAULT 20000) RETURNS integer
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    taken constant integer := (prebuilds.fold_batch(prebuilds.house_start(), max_rows)).taken;
+BEGIN
+    PERFORM prebuilds.add_batches();
+    RETURN taken;
+END
 $$;
 COMMENT ON FUNCTION prebuilds.fold_metrics(integer) IS
     'Adds what has happened to metric_totals, up to max_rows rows of each source, the oldest first, and returns how '
@@ -505,11 +542,16 @@ CREATE FUNCTION prebuilds.keep_house_batch(progress prebuilds.house_progress, no
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    progress.more := false;
     -- A restore or a copy stays as it came until somebody says that it is to live.
     IF prebuilds.held() THEN
-        RETURN NULL;
+        RETURN progress;
     END IF;
     progress := prebuilds.fold_batch(progress, max_rows);
+    IF progress.taken < max_rows OR progress.batches >= 100 THEN
+        PERFORM prebuilds.add_batches();
+        progress.batches := 0;
+    END IF;
     IF progress.taken < max_rows THEN
         progress := prebuilds.prune_batch(progress, now, max_rows);
     END IF;
@@ -518,19 +560,21 @@ BEGIN
         PERFORM prebuilds.merge_job_queues();
         progress := prebuilds.prune_misses(progress, max_rows);
     END IF;
-    RETURN CASE WHEN progress.taken >= max_rows THEN progress END;
+    progress.more := progress.taken >= max_rows;
+    RETURN progress;
 END
 $$;
 COMMENT ON FUNCTION prebuilds.keep_house_batch(prebuilds.house_progress, timestamptz, integer) IS
-    'A batch of the work of keep_house(): up to max_rows rows of each kind. What it returns is for the next batch; NULL = '
-    'there is no more';
+    'A batch of the work of keep_house(): up to max_rows rows of each kind. What it returns is for the next batch, or, once '
+    'there is no more, for when there is again: then it finds all that has come since, but for what was committed later '
+    'with an earlier time';
 
 CREATE FUNCTION prebuilds.keep_house(now timestamptz DEFAULT clock_timestamp(), max_rows integer DEFAULT 200000)
     RETURNS boolean
     LANGUAGE sql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT (prebuilds.keep_house_batch(prebuilds.house_start(), now, max_rows)).taken IS NOT NULL
+    SELECT (prebuilds.keep_house_batch(prebuilds.house_start(), now, max_rows)).more
 $$;
 COMMENT ON FUNCTION prebuilds.keep_house(timestamptz, integer) IS
     'Brings metric_totals up to date and deletes history that is not to be kept, all but the newest 10,000 misses '

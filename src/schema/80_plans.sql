@@ -16,7 +16,7 @@ BEGIN
            AND d.deptype = 'e'
            -- What clients call, and the worker's housekeeping.
            AND (p.prosecdef OR p.proname IN ('reap_jobs', 'keep_house', 'keep_house_batch', 'fold_metrics', 'fold_batch',
-                                             'prune_batch', 'prune_misses'))
+                                             'add_batches', 'prune_batch', 'prune_misses'))
     LOOP
         EXECUTE pg_catalog.format('ALTER FUNCTION %s SET enable_seqscan = off', name);
         EXECUTE pg_catalog.format('ALTER FUNCTION %s SET jit = off', name);

@@ -28,4 +28,5 @@ SELECT pg_catalog.pg_extension_config_dump('prebuilds.resource_replacements', ''
 SELECT pg_catalog.pg_extension_config_dump('prebuilds.preset_failures', '');
 SELECT pg_catalog.pg_extension_config_dump('prebuilds.reconcile_passes', '');
 SELECT pg_catalog.pg_extension_config_dump('prebuilds.metric_observations', '');
+SELECT pg_catalog.pg_extension_config_dump('prebuilds.metric_batches', '');
 SELECT pg_catalog.pg_extension_config_dump('prebuilds.metric_totals', '');

@@ -33,6 +33,9 @@ constexpr Clock::duration shortest_lock_retry = 1ms;
 constexpr Clock::duration longest_lock_retry = 256ms;
 constexpr Clock::duration busy_extension_retry = 200ms;
 constexpr Clock::duration housekeeping_interval = 1min;
+// Housekeeping goes on where it ended, as beside an old snapshot all that it has done is still in the way. Now and then
+// it begins anew, for what was committed late, with an earlier time.
+constexpr Clock::duration house_inspection_interval = 10min;
 // When an organization that a pass found locked is tried again.
 constexpr Clock::duration organization_retry = 1s;
 // When time alone was expected to change something and did not.
@@ -41,8 +44,9 @@ constexpr core::Duration idle_due_retry = 1s;
 constinit pg::Statement reap_jobs("SELECT count(*) FROM prebuilds.reap_jobs(pg_catalog.clock_timestamp())");
 // In batches so small that a pass that is due hardly waits: 500 rows of a kind take some 5 ms, of all kinds 20 ms.
 constinit pg::Statement keep_history(R"sql(
-  SELECT prebuilds.keep_house_batch(
-             coalesce($1::prebuilds.house_progress, prebuilds.house_start()), pg_catalog.clock_timestamp(), 500)::text
+  SELECT b::text, b.more
+    FROM prebuilds.keep_house_batch(
+             coalesce($1::prebuilds.house_progress, prebuilds.house_start()), pg_catalog.clock_timestamp(), 500) AS b
 )sql",
                                      TEXTOID);
 
@@ -148,7 +152,8 @@ class Worker {
   TimePoint next_sweep_{};
   TimePoint next_reaping_{};
   TimePoint next_housekeeping_{};
-  std::optional<std::string> house_progress_;  // where the next batch goes on; empty: everything is done
+  TimePoint next_house_inspection_{};
+  std::optional<std::string> house_progress_;  // where the next batch goes on; empty: at the beginning
   TimePoint not_before_{};  // no pass begins earlier
   core::Agenda agenda_;     // presets that time alone changes
   WakeSet kept_;            // taken from the slot, not dealt with yet
@@ -379,14 +384,22 @@ void Worker::keep_house() {
       reap_jobs.run();
     });
   }
+  if (now >= next_house_inspection_) {
+    next_house_inspection_ = now + house_inspection_interval;
+    house_progress_.reset();
+  }
   std::optional<std::string> progress;
+  bool more = false;
   const auto folding = pg::run_transaction("folding metrics", XACT_READ_COMMITTED, context_, [&] {
     if (lock_extension() != Presence::here) return;
     const pg::SpiSession spi;
-    progress = keep_history.run({house_progress_}).first([](pg::Row &row) { return row.optional_text(); });
+    keep_history.run({house_progress_}).first([&](pg::Row &row) {
+      progress = row.optional_text();
+      more = row.boolean();
+    });
   });
   house_progress_ = folding ? std::nullopt : progress;
-  next_housekeeping_ = house_progress_ ? now : next_reaping_;
+  next_housekeeping_ = more && !folding ? now : next_reaping_;
   if (!error) error = folding;
   if (error) {
     if (!told_to_go()) report(housekeeping_problem_, "keep house", *error);

@@ -61,3 +61,5 @@ INSERT INTO prebuilds.metric_observations (template_id, preset_name, metric)
 VALUES ('00000000-0000-4000-8000-000000000010', 'large', 'coderd_workspace_creation_total');
 INSERT INTO prebuilds.metric_totals (template_id, preset_name, metric, amount)
 VALUES ('00000000-0000-4000-8000-000000000010', 'large', 'coderd_workspace_creation_total', 7);
+INSERT INTO prebuilds.metric_batches (sums)
+VALUES (ARRAY[('00000000-0000-4000-8000-000000000010', 'large', 'coderd_workspace_creation_total', '', 0, 2, 0)::prebuilds.metric_sum]);
