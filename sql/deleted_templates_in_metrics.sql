@@ -26,9 +26,15 @@ SELECT count(*) > 0 AS evidence FROM metric_totals;
 SELECT template_id IS NOT NULL AS pushed FROM prebuilds_push_template('acme', 'web', 'v1', '[{"name": "p", "prebuilds": {"instances": 1}}]');
 SELECT line FROM fixture.samples WHERE line ~ 'template_name="web"';
 
--- Gone altogether, its totals go too.
+-- Gone altogether, its totals go too, and what is on the way there.
+SELECT prebuilds_claim(fixture.id('p'), fixture.id('ann'), 'miss', as_of => fixture.after(302)) IS NULL AS missed;
 DELETE FROM workspaces;
 DELETE FROM templates WHERE deleted;
+SELECT count(*) FROM metric_totals WHERE template_id = fixture.id('web');
+SELECT s.metric, s.amount, s.template_id = fixture.id('web') AS of_it FROM metric_batches AS b, unnest(b.sums) AS s WHERE s.metric ~ 'misses';
+SELECT line FROM fixture.samples WHERE line ~ 'claim_misses' AND line !~ 'template_name="web"';
+SELECT fold_metrics();
+SELECT count(*) FROM metric_batches;
 SELECT count(*) FROM metric_totals WHERE template_id = fixture.id('web');
 
 \pset tuples_only off

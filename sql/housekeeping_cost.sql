@@ -26,8 +26,9 @@ CREATE PROCEDURE fixture.happen(n integer)
     LANGUAGE sql AS $$
     INSERT INTO prebuild_events (created_at, preset_id, event_type)
     SELECT fixture.noon() + i * interval '1 ms', fixture.id('p'), 'claim_succeeded' FROM generate_series(1, n) AS i;
-    INSERT INTO metric_observations (template_id, metric, seconds)
-    SELECT fixture.id('web'), 'coderd_prebuilt_workspace_claim_wait_seconds', i FROM generate_series(1, n) AS i;
+    INSERT INTO metric_observations (id, template_id, metric, seconds)
+    SELECT uuid_v7(fixture.noon() + i * interval '1 ms'), fixture.id('web'), 'coderd_prebuilt_workspace_claim_wait_seconds', i
+      FROM generate_series(1, n) AS i;
     INSERT INTO reconcile_passes (created_at, created) SELECT fixture.noon() + i * interval '1 ms', 1 FROM generate_series(1, n) AS i;
 $$;
 -- What is, n rows of each kind, some days old.
@@ -122,54 +123,72 @@ SELECT circumstances, bool_and(reads) AS reads FROM (
     SELECT circumstances, operation, sum(entries) > 0 AS reads FROM fixture.observations GROUP BY 1, 2) AS o
  WHERE circumstances NOT IN ('first batch', 'nothing') GROUP BY 1 ORDER BY 1;
 
--- A total is changed once, however many batches there are: what counts for the same thing comes all the time. Beside an
--- old snapshot each change leaves a row that the next one walks over.
+-- A total is changed once, however many batches there are, also of what is to be deleted: what counts for the same thing
+-- comes all the time. Beside an old snapshot each change leaves a row that the next one walks over.
+CREATE PROCEDURE fixture.keep_house(max_rows integer, happens text DEFAULT '')
+    LANGUAGE plpgsql AS $$
+BEGIN
+    LOOP
+        EXECUTE happens;
+        UPDATE fixture.progress SET progress = keep_house_batch(progress, fixture.noon(), max_rows);
+        EXIT WHEN NOT (SELECT (progress).more FROM fixture.progress);
+    END LOOP;
+END
+$$;
 SELECT fold_metrics() > 0 AS folded;
 DO $$ BEGIN FOR n IN 1 .. 20 LOOP CALL fixture.preset('p' || n, desired => 0); END LOOP; END $$;
 INSERT INTO prebuild_events (created_at, preset_id, event_type)
 SELECT fixture.noon() + i * interval '1 ms', fixture.id('p' || 1 + i % 20), 'claim_missed' FROM generate_series(1, 400) AS i;
 INSERT INTO metric_observations (template_id, metric, seconds)
 SELECT fixture.id('t' || 1 + i % 20), 'coderd_workspace_creation_total', NULL FROM generate_series(1, 400) AS i;
+CALL fixture.history(300, '9 days');
+UPDATE fixture.progress SET progress = house_start();
 SELECT pg_stat_force_next_flush();
 BEGIN;
-DO $$ BEGIN WHILE keep_house(fixture.noon(), 10) LOOP NULL; END LOOP; END $$;
+CALL fixture.keep_house(50, format('INSERT INTO prebuild_events (preset_id, event_type) VALUES (%L, ''claim_succeeded'')', fixture.id('p1')));
 SELECT pg_stat_get_xact_tuples_inserted(t) AS added, pg_stat_get_xact_tuples_updated(t) AS changed
   FROM CAST('metric_totals'::regclass AS oid) AS t;
+SELECT count(*) FROM prebuild_events WHERE created_at < fixture.noon() - interval '8 days';
 COMMIT;
 SELECT metric, count(*), min(amount), max(amount) FROM metric_totals
  WHERE metric IN ('coderd_prebuilt_workspaces_claim_misses_total', 'coderd_workspace_creation_total') GROUP BY metric ORDER BY metric;
+-- But not later than after a hundred, as what waits is read by whoever looks at the metrics.
+INSERT INTO prebuild_events (created_at, preset_id, event_type)
+SELECT fixture.noon() + i * interval '1 ms', fixture.id('p' || 1 + i % 20), 'claim_missed' FROM generate_series(1, 250) AS i;
+CREATE TABLE fixture.waiting (batches bigint);
+UPDATE fixture.progress SET progress = house_start();
+CALL fixture.keep_house(1, 'INSERT INTO fixture.waiting SELECT count(*) FROM metric_batches');
+SELECT count(*) >= 250 AS many, max(batches), (SELECT count(*) FROM metric_batches) AS left FROM fixture.waiting;
 
 -- What is done stays done: where the last batch ended the next one goes on, some time later, and walks over nothing.
 DELETE FROM prebuild_events WHERE event_type = 'claim_missed';    -- the newest are read each time
 VACUUM prebuild_events;
 UPDATE fixture.progress SET progress = house_start();
-CREATE PROCEDURE fixture.keep_house()
-    LANGUAGE plpgsql AS $$
-BEGIN
-    LOOP
-        UPDATE fixture.progress SET progress = keep_house_batch(progress, fixture.noon(), 1000);
-        EXIT WHEN NOT (SELECT (progress).more FROM fixture.progress);
-    END LOOP;
-END
-$$;
 TRUNCATE fixture.observations;
 BEGIN;
 CALL fixture.happen(500);
-CALL fixture.keep_house();
+CALL fixture.keep_house(1000);
 INSERT INTO prebuild_events (created_at, preset_id, event_type)
 SELECT fixture.noon() + interval '1 s', fixture.id('p'), 'claim_succeeded';
 INSERT INTO reconcile_passes (created_at, created) SELECT fixture.noon() + interval '1 s', 1;
-CALL fixture.observe('later', 'keep house', 'CALL fixture.keep_house()');
+CALL fixture.observe('later', 'keep house', 'CALL fixture.keep_house(1000)');
 SELECT count(*) AS unfolded FROM unfolded_metrics;
 -- What is committed late, with an earlier time, is found by who begins anew, and shown all the same.
 INSERT INTO prebuild_events (created_at, preset_id, event_type)
 SELECT fixture.noon() - interval '1 s', fixture.id('p'), 'claim_succeeded';
-CALL fixture.keep_house();
+CALL fixture.keep_house(1000);
 SELECT count(*) AS unfolded FROM unfolded_metrics;
 UPDATE fixture.progress SET progress = house_start();
-CALL fixture.observe('anew', 'keep house', 'CALL fixture.keep_house()');
+CALL fixture.observe('anew', 'keep house', 'CALL fixture.keep_house(1000)');
 SELECT count(*) AS unfolded FROM unfolded_metrics;
 COMMIT;
+-- One that bears a time that is yet to come keeps nobody from finding the others.
+INSERT INTO prebuild_events (created_at, preset_id, event_type)
+SELECT at, fixture.id('p'), 'claim_succeeded' FROM unnest(ARRAY[now() + interval '1 day', 'infinity']) AS at;
+CALL fixture.keep_house(1000);
+INSERT INTO prebuild_events (preset_id, event_type) VALUES (fixture.id('p'), 'claim_succeeded');
+CALL fixture.keep_house(1000);
+SELECT count(*) AS unfolded FROM unfolded_metrics;
 SELECT circumstances, relation, entries > 10 AS walks_over_more FROM fixture.observations
  WHERE relation IN ('prebuild_events', 'metric_observations', 'reconcile_passes') ORDER BY circumstances DESC, relation;
 

@@ -35,7 +35,7 @@ CREATE TABLE prebuilds.metric_totals (
 -- Without a primary key, because template_id may be NULL: a publication of all tables would refuse every update.
 ALTER TABLE prebuilds.metric_totals REPLICA IDENTITY FULL;
 COMMENT ON TABLE prebuilds.metric_totals IS
-    'Counters and histograms since the extension was created, without what is not folded yet';
+    'Counters and histograms since the extension was created, without what is in metric_batches or not folded yet';
 COMMENT ON COLUMN prebuilds.metric_totals.template_id IS 'NULL = of the whole database';
 COMMENT ON COLUMN prebuilds.metric_totals.bucket IS
     'Of a histogram: how many bounds are below what was observed; 0 for counters';

@@ -182,8 +182,8 @@ CREATE TYPE prebuilds.house_progress AS (
     old_miss timestamptz, old_claim timestamptz, old_pass timestamptz, old_notification timestamptz,
     old_failure timestamptz, old_line bigint);
 COMMENT ON TYPE prebuilds.house_progress IS
-    'Whether there is more to do, how many batches are not in the totals, how many rows the last step of housekeeping '
-    'took, and up to where each list is worked off';
+    'Whether there is more to do, how many batches it has not added to the totals, how many rows the last step of '
+    'housekeeping took, and up to where each list is worked off';
 
 CREATE FUNCTION prebuilds.house_start() RETURNS prebuilds.house_progress
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -249,7 +249,7 @@ BEGIN
            coalesce((SELECT o.id FROM observation AS o ORDER BY o.id DESC LIMIT 1), progress.observation),
            coalesce((SELECT max((pass.pass).created_at) FROM pass), progress.pass)
     INTO progress.taken, progress.event, progress.observation, progress.pass;
-    progress.batches := progress.batches + 1;
+    progress.batches := progress.batches + (progress.taken > 0)::integer;
     RETURN progress;
 END
 $$;
@@ -263,7 +263,7 @@ AS $$
 BEGIN
     WITH batch AS (
         DELETE FROM prebuilds.metric_batches AS b
-        WHERE b.id = ANY (ARRAY(SELECT c.id FROM prebuilds.metric_batches AS c FOR UPDATE SKIP LOCKED))
+        WHERE b.ctid = ANY (ARRAY(SELECT c.ctid FROM prebuilds.metric_batches AS c FOR UPDATE SKIP LOCKED))
         RETURNING b.sums
     ), added AS (
         SELECT s.template_id, s.preset_name, s.metric, s.variant, s.bucket, sum(s.amount) AS amount,
@@ -299,19 +299,20 @@ COMMENT ON FUNCTION prebuilds.fold_metrics(integer) IS
     'Adds what has happened to metric_totals, up to max_rows rows of each source, the oldest first, and returns how '
     'many. What metrics show does not change by it. Never waits for who makes things happen; two at once share the work';
 
--- A preset takes its events with it, and its name is the name of a series: what is not in the totals yet would be lost.
+-- A preset takes its events with it, and its name is the name of a series: what is not folded yet would be lost.
 CREATE FUNCTION prebuilds.fold_before_presets_change() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    -- Totals are left to housekeeping: whoever changes presets may keep his transaction open for long.
     LOOP
-        EXIT WHEN prebuilds.fold_metrics() = 0;
+        EXIT WHEN (prebuilds.fold_batch(prebuilds.house_start(), 20000)).taken = 0;
     END LOOP;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION prebuilds.fold_before_presets_change() IS 'Folds everything';
+COMMENT ON FUNCTION prebuilds.fold_before_presets_change() IS 'Folds everything, into metric_batches';
 CREATE TRIGGER a_fold_metrics BEFORE DELETE ON prebuilds.template_versions
     FOR EACH STATEMENT EXECUTE FUNCTION prebuilds.fold_before_presets_change();
 CREATE TRIGGER a_fold_metrics BEFORE DELETE OR UPDATE OF name ON prebuilds.template_version_presets
@@ -541,6 +542,8 @@ CREATE FUNCTION prebuilds.keep_house_batch(progress prebuilds.house_progress, no
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    overlap constant interval := '10 s';
 BEGIN
     progress.more := false;
     -- A restore or a copy stays as it came until somebody says that it is to live.
@@ -548,10 +551,6 @@ BEGIN
         RETURN progress;
     END IF;
     progress := prebuilds.fold_batch(progress, max_rows);
-    IF progress.taken < max_rows OR progress.batches >= 100 THEN
-        PERFORM prebuilds.add_batches();
-        progress.batches := 0;
-    END IF;
     IF progress.taken < max_rows THEN
         progress := prebuilds.prune_batch(progress, now, max_rows);
     END IF;
@@ -561,20 +560,39 @@ BEGIN
         progress := prebuilds.prune_misses(progress, max_rows);
     END IF;
     progress.more := progress.taken >= max_rows;
+    IF NOT progress.more OR progress.batches >= 100 THEN
+        PERFORM prebuilds.add_batches();
+        progress.batches := 0;
+    END IF;
+    IF NOT progress.more THEN
+        -- The next round looks again at the last seconds, as not all that happened in them is committed. And rows may
+        -- bear times that are yet to come.
+        progress.event := least(progress.event, clock_timestamp() - overlap);
+        progress.pass := least(progress.pass, clock_timestamp() - overlap);
+        progress.observation := least(progress.observation, prebuilds.uuid_v7(clock_timestamp() - overlap));
+    END IF;
     RETURN progress;
 END
 $$;
 COMMENT ON FUNCTION prebuilds.keep_house_batch(prebuilds.house_progress, timestamptz, integer) IS
     'A batch of the work of keep_house(): up to max_rows rows of each kind. What it returns is for the next batch, or, once '
-    'there is no more, for when there is again: then it finds all that has come since, but for what was committed later '
-    'with an earlier time';
+    'there is no more, for when there is again: then it finds all that has come since, but for what was committed more '
+    'than ten seconds late';
 
 CREATE FUNCTION prebuilds.keep_house(now timestamptz DEFAULT clock_timestamp(), max_rows integer DEFAULT 200000)
     RETURNS boolean
-    LANGUAGE sql VOLATILE
+    LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT (prebuilds.keep_house_batch(prebuilds.house_start(), now, max_rows)).more
+DECLARE
+    progress constant prebuilds.house_progress :=
+        prebuilds.keep_house_batch(prebuilds.house_start(), now, max_rows);
+BEGIN
+    IF progress.more THEN
+        PERFORM prebuilds.add_batches();    -- which a batch leaves to the last one
+    END IF;
+    RETURN progress.more;
+END
 $$;
 COMMENT ON FUNCTION prebuilds.keep_house(timestamptz, integer) IS
     'Brings metric_totals up to date and deletes history that is not to be kept, all but the newest 10,000 misses '
