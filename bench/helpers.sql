@@ -120,7 +120,10 @@ CREATE FUNCTION bench.reactions(since timestamptz) RETURNS SETOF double precisio
 $$;
 
 -- What the server's clock told of one measure.
-CREATE UNLOGGED TABLE bench.times (milliseconds double precision NOT NULL);
+CREATE UNLOGGED TABLE bench.times (
+    milliseconds double precision NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
 
 -- How long claims take, from the call until their commit has returned.
 CREATE PROCEDURE bench.time_claims(amount integer, pools integer, version integer)

@@ -5,7 +5,8 @@ use strict;
 use warnings;
 use utf8;
 use Exporter 'import';
-use List::Util qw(max sum0);
+use Host;
+use List::Util qw(max min sum0);
 use Results;
 use Server;
 use Statistics;
@@ -115,7 +116,8 @@ sub steady_run
     my $desired = 10 + int(5 * $rate / $size->{templates});
     my $session = new_database('steady', "CALL bench.generate($size->{templates}, $size->{versions}, $desired)");
     $session->query('SELECT prebuilds_worker_start()');
-    my $provisioners = start_pgbench('steady', 'provision', clients => 8, seconds => $warm_up + $seconds + 5, define => \%new_daemons);
+    my $provisioners = start_pgbench('steady', 'provision', clients => 4, seconds => $warm_up + $seconds + 5,
+        define => \%new_daemons);
     my %claims = (clients => 8, rate => $rate, define => { pools => $size->{templates}, version => $size->{versions} });
     pgbench('steady', 'claim', %claims, seconds => $warm_up);
     $session->query('TRUNCATE bench.times');
@@ -123,8 +125,10 @@ sub steady_run
 
     my $pin = session('steady');
     $pin->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM prebuilds.templates') if $pinned;
-    my $claims = pgbench('steady', 'claim', %claims, seconds => $seconds);
-    my @acquires = $session->query('SELECT milliseconds FROM bench.times');
+    my $host = Host->new;
+    my $claims = pgbench('steady', 'claim', %claims, seconds => $seconds, host => $host);
+    my @acquires = map { [ split ' ' ] }
+      $session->query(q{SELECT extract(epoch FROM at) || ' ' || milliseconds FROM bench.times});
     my $dead = $session->query(dead_rows());
     $pin->query('COMMIT') if $pinned;
     finish_pgbench($provisioners);
@@ -139,8 +143,11 @@ SQL
     $session->query('VACUUM');
     my $left = $session->query(dead_rows());
     drop_database('steady');
+    my %events = (claims => $claims->{transactions}, acquires => \@acquires);
     return {
-        claims => $claims->{latencies}, acquires => \@acquires, pass => [$pass], missed => [$missed], dead => [$dead],
+        (map { $_ => [ map { $_->[1] } @{ $events{$_} } ] } keys %events),
+        (map { ("undisturbed $_" => [ map { $_->[1] } $host->undisturbed(@{ $events{$_} }) ]) } keys %events),
+        (map { $_ => [ $host->seconds($_) ] } qw(disturbed undisturbed)), pass => [$pass], missed => [$missed], dead => [$dead],
         left => [$left] };
 }
 
@@ -164,6 +171,8 @@ sub measure_steady
         }
     }
     my $at = "$size->{rate}/s for $size->{steady} s";
+    my %undisturbed = map { $_ => sum0(@{ $both{$_}{undisturbed} }) } qw(free pinned);
+    my $enough = min(values %undisturbed) >= 30;    # seconds
     for my $what (qw(claims acquires))
     {
         for my $percent (50, 99)
@@ -174,9 +183,20 @@ sub measure_steady
             observe(9, "$name at $at, p$percent", $free, unit => 'ms', value => $of->($both{free}));
             observe_ratio(9, 'the same with a pinned snapshot, to that', $pinned, $free, most => 1.25,
                 value => $of->($both{pinned}) / $of->($both{free}));
+            next unless $enough;
+            my ($undisturbed_free, $undisturbed_pinned) =
+              map { quantile($percent / 100, @{ $both{$_}{"undisturbed $what"} }) } qw(free pinned);
+            observe(9, 'the same, in undisturbed seconds', [ $undisturbed_pinned / $undisturbed_free ], unit => '×',
+                most => 1.25);
         }
     }
     my ($free, $pinned) = @both{qw(free pinned)};
+    for my $kind (qw(free pinned))
+    {
+        my $name = $kind eq 'free' ? 'without' : 'with a pinned snapshot';
+        my $share = $undisturbed{$kind} / ($undisturbed{$kind} + sum0(@{ $both{$kind}{disturbed} }));
+        observe(9, "undisturbed seconds of all, $name", [$share], unit => '×');
+    }
     observe(9, 'mean pass, without', $free->{pass}, unit => 'ms');
     observe(9, 'mean pass, with a pinned snapshot', $pinned->{pass}, unit => 'ms');
     observe(9, 'claims that found nothing, all runs', [ sum0(map { @{ $_->{missed} } } $free, $pinned) ], unit => '',

@@ -6,6 +6,7 @@ use warnings;
 use Exporter 'import';
 use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
+use POSIX qw(WNOHANG);
 use Session;
 use Statistics;
 use Time::HiRes qw(sleep time);
@@ -139,9 +140,10 @@ sub times_on_server
 }
 
 # pgbench($database, $script, %options) runs bench/scripts/$script.sql and returns what it measured: latencies in
-# milliseconds, as the client saw them, and transactions per second. Options: clients (1), transactions for each client
-# or seconds, rate (transactions per second; else as fast as it goes), settings of the sessions, define (variables of
-# the script), protocol (prepared).
+# milliseconds, as the client saw them, [time of the end, latency] of all transactions, and transactions per second.
+# Options: clients (1), transactions for each client or seconds, rate (transactions per second; else as fast as it goes),
+# settings of the sessions, define (variables of the script), protocol (prepared), host (a watch, see Host.pm, that looks
+# every second).
 sub pgbench { return finish_pgbench(start_pgbench(@_)); }
 
 # The transactions of a new session that do not count: they plan their statements.
@@ -180,7 +182,7 @@ sub start_pgbench
         open STDERR, '>&', \*STDOUT or die "stderr: $!\n";
         exec @command, $database or die "pgbench: $!\n";
     }
-    return { pid => $pid, prefix => $prefix, rated => defined $options{rate} };
+    return { pid => $pid, prefix => $prefix, rated => defined $options{rate}, host => $options{host} };
 }
 
 # Ends a run whose results nobody needs.
@@ -196,7 +198,18 @@ sub stop_pgbench
 sub finish_pgbench
 {
     my ($run) = @_;
-    waitpid $run->{pid}, 0;
+    if (defined $run->{host})
+    {
+        until (waitpid $run->{pid}, WNOHANG)
+        {
+            sleep 1;
+            $run->{host}->look;
+        }
+    }
+    else
+    {
+        waitpid $run->{pid}, 0;
+    }
     my $output = slurp("$run->{prefix}.out");
     die "pgbench failed:\n$output" if $? != 0 || $output =~ /aborted/;
     my (%of_client, @ends);
@@ -213,15 +226,17 @@ sub finish_pgbench
         }
         unlink $file;
     }
-    my @latencies = map { latencies($run->{rated}, @$_) } values %of_client;
-    die "pgbench logged no transaction:\n$output" unless @latencies;
+    my @transactions = map { timed_transactions($run->{rated}, @$_) } values %of_client;
+    die "pgbench logged no transaction:\n$output" unless @transactions;
     my ($rate) = $output =~ /^tps = ([0-9.]+)/m or die "pgbench said nothing:\n$output";
-    return { latencies => \@latencies, tps => $rate, steady_tps => steady_rate(@ends) };
+    return {
+        latencies => [ map { $_->[1] } @transactions ], transactions => \@transactions, tps => $rate,
+        steady_tps => steady_rate(@ends) };
 }
 
-# The times of a client's transactions. Where the answer was there before pgbench looked, it logs no time, and the
+# [time of the end, latency] of a client's transactions. Where the answer was there before pgbench looked, it logs no time, and the
 # beginning as the end: then it took until the next one began, unless there is a rate, or there is no next one.
-sub latencies
+sub timed_transactions
 {
     my ($rated, @transactions) = @_;
     for my $n (0 .. $#transactions - 1)
@@ -229,7 +244,7 @@ sub latencies
         my ($this, $next) = @transactions[ $n, $n + 1 ];
         $this->{latency} ||= 1000 * ($next->{begin} - $this->{begin}) unless $rated;
     }
-    return grep { $_ > 0 } map { $_->{latency} } @transactions;
+    return map { [ $_->{begin} + $_->{latency} / 1000, $_->{latency} ] } grep { $_->{latency} > 0 } @transactions;
 }
 
 # Transactions per second without the first tenth of them, in which sessions plan their statements, and without the last,

@@ -3,6 +3,8 @@ use strict;
 use warnings;
 use utf8;
 use FindBin;
+use lib "$FindBin::Bin/../../bench/lib";
+use Host;
 use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -50,6 +52,21 @@ my $claim = 'claim and its commit on the server, D1, p50';
 my $pairs = 'acquire + complete, 16 daemons, synchronous_commit = on';
 is(in_bare_transactions($claim), sprintf('%.6g ≤ 1.5', value($claim) / 1000 * $rate), 'a time: as many as it takes');
 is(in_bare_transactions($pairs), sprintf('%.6g ≥ 0.533', value($pairs) / $rate), 'a rate: a part of theirs');
+
+# ---- what happens while the host of a virtual machine takes its processors does not count ----
+my @now = ([ 100, 0, 0 ], [ 101, 200, 4 ], [ 102, 400, 9 ], [ 103, 600, 9 ], [ 104, 800, 20 ]);
+my $host = Host->new(sub { my %now; @now{qw(at total stolen)} = @{ shift @now }; return \%now });
+$host->look for 1 .. 4;
+# Each took 100 ms.
+my @left = $host->undisturbed(map { [ $_, 100, "until $_" ] } 103.9, 100.5, 102.05, 102.5, 101.5, 104.5);
+is_deeply([ map { $_->[2] } @left ], [ 'until 100.5', 'until 102.5', 'until 104.5' ],
+    'what no disturbed second touches is left');
+is_deeply([ map { $host->seconds($_) } qw(disturbed undisturbed) ], [ 2, 2 ], 'and how many there were');
+for my $name ('without', 'with a pinned snapshot')
+{
+    my $share = value("undisturbed seconds of all, $name");
+    ok($share >= 0 && $share <= 1, "a steady run is watched, $name");
+}
 
 # ---- what has to be asked for ----
 my ($long) = run_command([ "$FindBin::Bin/../../bench/measure", '--size', 'smoke', 'endurance' ]);
