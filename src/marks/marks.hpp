@@ -3,8 +3,8 @@
 // snapshots keep many dead rows.
 //
 // A mark is a hint about rows that triggers report. What they did not see (triggers that were off, or a
-// two-phase commit of a subscription) stays hidden no longer than until the next sweep, which looks for
-// entries before the marks of its database.
+// two-phase commit of a subscription) stays hidden until a sweep finds it, which looks for entries before the
+// marks of its database: all of them, unless an old snapshot makes that slow.
 #pragma once
 
 #include "core/low_water_mark.hpp"
@@ -70,7 +70,8 @@ void lower(std::span<const Mark> to);
 // The first entry of a list from a place on, under the active snapshot.
 std::optional<core::Place> first_entry(const List &list, const core::Place &from);
 
-// For a sweep: lowers each mark that an entry lies before, which nobody has reported.
-void check_all();
+// For a sweep: lowers each mark that an entry lies before, which nobody has reported. As many as there is time
+// for, the others the next time.
+void check_some();
 
 }  // namespace prebuilds::marks

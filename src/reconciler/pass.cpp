@@ -113,7 +113,7 @@ PassStats pass_in_transaction(const std::optional<core::Uuid> &preset, core::Ins
   if (preset)
     pools = look_at(std::span(&*preset, 1));
   else
-    marks::check_all();
+    marks::check_some();
   pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
   stats = locked_pass(pools, nullptr, begin, now, std::nullopt).stats;
   pg::call([] { PopActiveSnapshot(); });
@@ -122,7 +122,7 @@ PassStats pass_in_transaction(const std::optional<core::Uuid> &preset, core::Ins
   return stats;
 }
 
-WorkerTurn worker_pass(std::span<const core::Uuid> presets, Writers writers) {
+WorkerTurn worker_pass(std::span<const core::Uuid> presets, bool inspects, Writers writers) {
   const core::Instant now = clock_now();
   WorkerTurn turn;
   if (!try_pass_lock()) {
@@ -140,8 +140,10 @@ WorkerTurn worker_pass(std::span<const core::Uuid> presets, Writers writers) {
   push_snapshot();
   if (presets.empty()) {
     read_model::repair_after_triggers_were_off();
-    read_model::verify_some(prebuilds_verified_per_sweep);
-    marks::check_all();
+    if (inspects) {
+      read_model::verify_some(prebuilds_verified_per_sweep);
+      marks::check_some();
+    }
     pop_snapshot();
     push_snapshot();  // the same one, which now sees the repaired rows too
     turn = locked_pass(std::nullopt, writers, now, now, horizon);

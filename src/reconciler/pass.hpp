@@ -57,9 +57,10 @@ std::optional<core::Uuid> apply_and_record(std::span<const core::PresetPlan> pla
                                            const std::vector<core::Uuid> &parts, core::Instant begin,
                                            core::Instant now, PassStats &stats);
 
-// For the worker, in a REPEATABLE READ transaction that has no snapshot yet. No presets: a full sweep, which
-// also repairs the read model.
-WorkerTurn worker_pass(std::span<const core::Uuid> presets, Writers writers);
+// For the worker, in a REPEATABLE READ transaction that has no snapshot yet. No presets: all. `inspects`: as a
+// full sweep, which also looks for what no trigger reported. That takes longer the more dead rows there are,
+// so a pass over all presets that somebody was woken for does without.
+WorkerTurn worker_pass(std::span<const core::Uuid> presets, bool inspects, Writers writers);
 
 // What a pass would decide on these pools now, without a lock and without writing.
 struct Plan {

@@ -8,7 +8,9 @@ namespace prebuilds::worker {
 
 // A hint, never the truth: what it misses the next sweep finds.
 struct WakeSet {
-  core::BoundedSet<core::Uuid, 64> presets;       // pools that something happened to
+  // Pools that something happened to: more than come together while a pass takes long. A pass over all of them
+  // takes longer still, and during it come more.
+  core::BoundedSet<core::Uuid, 512> presets;
   core::BoundedSet<std::int64_t, 32> job_queues;  // queues with a new job that nobody has announced yet
 
   bool empty() const { return presets.empty() && job_queues.empty(); }

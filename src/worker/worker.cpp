@@ -135,7 +135,7 @@ class Worker {
 
   std::optional<Ending> turn();
   std::optional<Ending> leave_if_not_here(Presence presence);
-  void finish_pass(const reconciler::WorkerTurn &done, bool sweep, std::span<const core::Uuid> presets,
+  void finish_pass(const reconciler::WorkerTurn &done, bool sweep, bool all, std::span<const core::Uuid> presets,
                    TimePoint began, core::Instant began_at);
   void fail(const pg::SqlError &error);
   void report(std::string &known, const char *what, const pg::SqlError &error);
@@ -233,12 +233,14 @@ std::optional<Ending> Worker::turn() {
   });
   const TimePoint began = Clock::now();
   const core::Instant began_at = wall_clock();
-  const bool sweep = began >= next_sweep_ || kept_.presets.everything();
+  const bool sweep = began >= next_sweep_;
+  const bool all = sweep || kept_.presets.everything();
   const std::vector<core::Uuid> presets = presets_to_look_at(began_at);
   const std::vector<std::int64_t> queues(kept_.job_queues.items().begin(), kept_.job_queues.items().end());
   const bool all_queues = kept_.job_queues.everything();
   const bool jobs_posted = !kept_.job_queues.empty();
   const std::string activity = sweep             ? "full sweep"
+                               : all             ? "pass over all presets"
                                : presets.empty() ? "announcing jobs"
                                                  : "pass over " + std::to_string(presets.size()) + " presets";
 
@@ -250,8 +252,8 @@ std::optional<Ending> Worker::turn() {
     if (presence != Presence::here) return;
     // After a failure alone: what keeps writers from their part must not keep the pools from being filled.
     const reconciler::Writers writers = failures_ == 0 ? write_by_several : nullptr;
-    if (sweep || !presets.empty())
-      done = reconciler::worker_pass(sweep ? std::span<const core::Uuid>{} : presets, writers);
+    if (all || !presets.empty())
+      done = reconciler::worker_pass(all ? std::span<const core::Uuid>{} : presets, sweep, writers);
     if (jobs_posted) announce(queues, all_queues);
   });
 
@@ -268,7 +270,7 @@ std::optional<Ending> Worker::turn() {
       kept_.job_queues.clear();
   } else {
     kept_.job_queues.clear();
-    if (done) finish_pass(*done, sweep, presets, began, began_at);
+    if (done) finish_pass(*done, sweep, all, presets, began, began_at);
   }
   show(failures_ > 0 ? Phase::failing : Phase::idle);
   pg::call([&] { pgstat_report_stat(/* force = */ sweep); });
@@ -295,8 +297,8 @@ std::optional<Ending> Worker::leave_if_not_here(Presence presence) {
   return std::nullopt;
 }
 
-void Worker::finish_pass(const reconciler::WorkerTurn &done, bool sweep, std::span<const core::Uuid> presets,
-                         TimePoint began, core::Instant began_at) {
+void Worker::finish_pass(const reconciler::WorkerTurn &done, bool sweep, bool all,
+                         std::span<const core::Uuid> presets, TimePoint began, core::Instant began_at) {
   const TimePoint now = Clock::now();
   if (!done.stats.lock_acquired) {
     not_before_ = now + lock_retry_;
@@ -307,10 +309,8 @@ void Worker::finish_pass(const reconciler::WorkerTurn &done, bool sweep, std::sp
   not_before_ = std::max(began + merge_window, now + std::min(2 * (now - began), longest_rest));
   kept_.presets.clear();
   const std::vector<core::Uuid> were_due = agenda_.due(began_at);
-  if (sweep) {
-    next_sweep_ = began + std::chrono::milliseconds(pg::guc::reconciliation_interval_ms);
-    agenda_.clear();
-  }
+  if (sweep) next_sweep_ = began + std::chrono::milliseconds(pg::guc::reconciliation_interval_ms);
+  if (all) agenda_.clear();
   agenda_.settle(presets);
   const bool did_something = done.stats.created + done.stats.deleted + done.stats.canceled > 0;
   for (const auto &[preset, at] : done.due) {
