@@ -58,6 +58,13 @@ sub woken_passes
     return map { pass_after($session, $wake) } 1 .. $passes;
 }
 
+# Full sweeps of the worker, which a reload brings about, in milliseconds, as it reports them.
+sub full_sweeps
+{
+    my ($session, $passes) = @_;
+    return map { pass_after($session, 'SELECT pg_reload_conf()') } 1 .. $passes;
+}
+
 # NoOps on W: a full sweep, and woken passes over few presets.
 sub measure_wide
 {
@@ -88,11 +95,12 @@ SQL
     my $session = session('w');
     $session->query('SELECT prebuilds_worker_start()');
     wait_until(sub { (last_pass($session))[0] });
-    woken_passes($session, $_, 3) for 100, 1;    # warm-up
+    full_sweeps($session, 3);    # warm-up
+    woken_passes($session, 1, 3);
     my (@by_worker, @empty, @slopes);
     for my $turn (1 .. $size->{turns})
     {
-        push @by_worker, median(woken_passes($session, 100, $size->{sweeps}));
+        push @by_worker, median(full_sweeps($session, $size->{sweeps}));
         my @points = map { [ $_, median(woken_passes($session, $_, $size->{wakeups})) ] } 1, 20, 60;
         my ($empty, $slope) = line_through(@points);
         push @empty, $empty;
