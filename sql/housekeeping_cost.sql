@@ -189,6 +189,17 @@ CALL fixture.keep_house(1000);
 INSERT INTO prebuild_events (preset_id, event_type) VALUES (fixture.id('p'), 'claim_succeeded');
 CALL fixture.keep_house(1000);
 SELECT count(*) AS unfolded FROM unfolded_metrics;
+-- What was committed some seconds late is found at once.
+INSERT INTO prebuild_events (created_at, preset_id, event_type) VALUES (clock_timestamp(), fixture.id('p'), 'claim_succeeded');
+INSERT INTO metric_observations (id, template_id, metric) VALUES (uuid_v7(clock_timestamp()), fixture.id('web'), 'coderd_workspace_creation_total');
+INSERT INTO reconcile_passes (created_at, created) VALUES (clock_timestamp(), 1);
+CALL fixture.keep_house(1000);
+INSERT INTO prebuild_events (created_at, preset_id, event_type) VALUES (clock_timestamp() - interval '3 s', fixture.id('p'), 'claim_succeeded');
+INSERT INTO metric_observations (id, template_id, metric)
+VALUES (uuid_v7(clock_timestamp() - interval '3 s'), fixture.id('web'), 'coderd_workspace_creation_total');
+INSERT INTO reconcile_passes (created_at, created) VALUES (clock_timestamp() - interval '3 s', 1);
+CALL fixture.keep_house(1000);
+SELECT count(*) AS unfolded FROM unfolded_metrics;
 SELECT circumstances, relation, entries > 10 AS walks_over_more FROM fixture.observations
  WHERE relation IN ('prebuild_events', 'metric_observations', 'reconcile_passes') ORDER BY circumstances DESC, relation;
 

@@ -133,8 +133,9 @@ sub steady_run
     $pin->query('COMMIT') if $pinned;
     finish_pgbench($provisioners);
 
-    my $pass = $session->query(<<"SQL");
-SELECT 1000 * extract(epoch FROM avg(elapsed)) FROM prebuilds.reconcile_passes WHERE created_at >= '$since'
+    my @passes = map { [ split ' ' ] } $session->query(<<"SQL");
+SELECT extract(epoch FROM created_at) || ' ' || 1000 * extract(epoch FROM elapsed)
+  FROM prebuilds.reconcile_passes WHERE created_at >= '$since'
 SQL
     my $missed = $session->query(q{SELECT count(*) FROM prebuilds.prebuild_events WHERE event_type = 'claim_missed'});
     # In the end every pool is as desired, once more.
@@ -144,11 +145,32 @@ SQL
     my $left = $session->query(dead_rows());
     drop_database('steady');
     my %events = (claims => $claims->{transactions}, acquires => \@acquires);
+    show_minutes($seconds, $pinned ? 'pinned' : 'free', %events, passes => \@passes);
+    my $pass = sum0(map { $_->[1] } @passes) / (@passes || 1);
     return {
         (map { $_ => [ map { $_->[1] } @{ $events{$_} } ] } keys %events),
         (map { ("undisturbed $_" => [ map { $_->[1] } $host->undisturbed(@{ $events{$_} }) ]) } keys %events),
         (map { $_ => [ $host->seconds($_) ] } qw(disturbed undisturbed)), pass => [$pass], missed => [$missed], dead => [$dead],
         left => [$left] };
+}
+
+# How it went, minute by minute, of [time, milliseconds]: what gets slower and slower a median hides.
+sub show_minutes
+{
+    my ($seconds, $name, %events) = @_;
+    my $began = min(map { $_->[0] } @{ $events{claims} });
+    for my $minute (0 .. int(($seconds - 1) / 60))
+    {
+        my %times = map { $_ => [] } keys %events;
+        for my $what (keys %events)
+        {
+            push @{ $times{$what} }, $_->[1] for grep { int(($_->[0] - $began) / 60) == $minute } @{ $events{$what} };
+        }
+        my @claim_and_acquire = map { my $of = $times{$_}; map { quantile($_, @$of) // 0 } 0.5, 0.99 } qw(claims acquires);
+        progress(sprintf "        $name, minute %d: claim %.2f and %.2f ms, acquire %.2f and %.2f ms (p50, p99), mean pass %.2f ms",
+            $minute + 1, @claim_and_acquire, sum0(@{ $times{passes} }) / (@{ $times{passes} } || 1));
+    }
+    return;
 }
 
 sub dead_rows

@@ -29,6 +29,10 @@ class BoundedSet {
     size_ = 0;
   }
   constexpr void merge(const BoundedSet &other) {
+    if (empty()) {
+      *this = other;
+      return;
+    }
     if (other.everything_) add_everything();
     for (const T &item : other.items()) add(item);
   }

@@ -8,6 +8,8 @@ namespace prebuilds::marks {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr std::chrono::milliseconds longest_check{50};
 
 }  // namespace
@@ -27,16 +29,18 @@ std::optional<core::Place> first_entry(const List &list, const core::Place &from
 // Beside an old snapshot this walks over all that has left the lists: the sweep does it, so that nobody else
 // has to, and does not let the pools wait for it.
 void check_some() {
-  static constinit std::size_t checked = 0;  // all in all
   if (!in_use()) return;
-  const auto ends_at = std::chrono::steady_clock::now() + longest_check;
   // The marks before the snapshot: what leaves a list in between is not seen any more.
   std::vector<Mark> too_high;
   const std::vector<Mark> marks = take_used();
   pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
-  for (std::size_t n = 0; n < marks.size() && std::chrono::steady_clock::now() < ends_at; n++) {
+  const Clock::time_point began = Clock::now();
+  // Somewhere, as nobody remembers where the last one ended, which may have been another process.
+  const auto start = static_cast<std::size_t>(began.time_since_epoch().count());
+  for (std::size_t n = 0; n < marks.size(); n++) {
+    if (n > 0 && Clock::now() - began > longest_check) break;
     pg::check_for_interrupts();
-    const Mark &mark = marks[checked++ % marks.size()];
+    const Mark &mark = marks[(start + n) % marks.size()];
     const std::optional<core::Place> first = first_entry(mark.list, core::before_all);
     if (first && *first < mark.place) too_high.push_back({mark.list, *first});
   }

@@ -71,7 +71,7 @@ void lower(std::span<const Mark> to);
 std::optional<core::Place> first_entry(const List &list, const core::Place &from);
 
 // For a sweep: lowers each mark that an entry lies before, which nobody has reported. As many as there is time
-// for, the others the next time.
+// for, each time from another one on.
 void check_some();
 
 }  // namespace prebuilds::marks

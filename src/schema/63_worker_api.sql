@@ -58,7 +58,7 @@ COMMENT ON FUNCTION prebuilds.note_changed_preset() IS
 
 CREATE FUNCTION prebuilds.note_changed_settings() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'prebuilds_note_changed_settings';
-COMMENT ON FUNCTION prebuilds.note_changed_settings() IS 'Wakes the worker for a full sweep';
+COMMENT ON FUNCTION prebuilds.note_changed_settings() IS 'Wakes the worker for a pass over all presets';
 
 CREATE FUNCTION prebuilds.note_changed_template() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER

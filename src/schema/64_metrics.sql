@@ -200,6 +200,8 @@ CREATE FUNCTION prebuilds.fold_batch(progress prebuilds.house_progress, max_rows
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    settled constant timestamptz := clock_timestamp() - interval '10 s';
 BEGIN
     -- Locked: who folds at the same time skips these rows, or finds them folded or gone when it gets to them.
     WITH event AS (
@@ -250,6 +252,11 @@ BEGIN
            coalesce((SELECT max((pass.pass).created_at) FROM pass), progress.pass)
     INTO progress.taken, progress.event, progress.observation, progress.pass;
     progress.batches := progress.batches + (progress.taken > 0)::integer;
+    -- The next batch looks again at the last seconds, as not all that happened in them is committed. And rows may bear
+    -- times that are yet to come.
+    progress.event := least(progress.event, settled);
+    progress.observation := least(progress.observation, prebuilds.uuid_v7(settled));
+    progress.pass := least(progress.pass, settled);
     RETURN progress;
 END
 $$;
@@ -542,8 +549,6 @@ CREATE FUNCTION prebuilds.keep_house_batch(progress prebuilds.house_progress, no
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    overlap constant interval := '10 s';
 BEGIN
     progress.more := false;
     -- A restore or a copy stays as it came until somebody says that it is to live.
@@ -563,13 +568,6 @@ BEGIN
     IF NOT progress.more OR progress.batches >= 100 THEN
         PERFORM prebuilds.add_batches();
         progress.batches := 0;
-    END IF;
-    IF NOT progress.more THEN
-        -- The next round looks again at the last seconds, as not all that happened in them is committed. And rows may
-        -- bear times that are yet to come.
-        progress.event := least(progress.event, clock_timestamp() - overlap);
-        progress.pass := least(progress.pass, clock_timestamp() - overlap);
-        progress.observation := least(progress.observation, prebuilds.uuid_v7(clock_timestamp() - overlap));
     END IF;
     RETURN progress;
 END

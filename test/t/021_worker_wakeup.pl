@@ -133,11 +133,16 @@ query(q{ALTER SYSTEM SET prebuilds.reconciliation_interval = '1h'});
 query(q{ALTER SYSTEM SET prebuilds.debug_drop_wakeups = off});
 $node->reload;
 
-# ---- more pools than the set holds ----
+# ---- many pools at once, and more than the set holds ----
 settle();
 query(q{SELECT count(*) FROM generate_series(1, 100) AS i, prebuilds_push_template('acme', 'many-' || i, 'v1', '[{"name": "small", "prebuilds": {"instances": 1}}]')});
 ok($node->poll_query_until($db, q{SELECT count(*) = 100 FROM prebuilds.live_prebuilds AS l JOIN prebuilds.workspaces AS w ON w.id = l.workspace_id
     JOIN prebuilds.templates AS t ON t.id = w.template_id WHERE t.name LIKE 'many-%'}), 'a hundred pools in one transaction');
+
+settle();
+query("BEGIN; SELECT prebuilds.note_changed(gen_random_uuid()) FROM generate_series(1, 600);
+       UPDATE prebuilds.template_version_presets SET desired_instances = 9 WHERE id = '$a'; COMMIT");
+filled($a, 9, 'what does not find room any more means all');
 
 # ---- the pass lock is taken ----
 settle();
@@ -145,7 +150,7 @@ my $holder = $node->background_psql($db);
 $holder->query_safe('BEGIN; SELECT prebuilds_reconcile_all()');
 set_desired($node, $db, $a, 10);
 is(status($node, $db, 'lock_holder_pid'), $holder->query_safe('SELECT pg_backend_pid()'), 'the status says who holds the pass lock');
-is(pool_size($node, $db, $a), 8, 'no pass beside another');
+is(pool_size($node, $db, $a), 9, 'no pass beside another');
 $holder->query_safe('COMMIT');
 filled($a, 10, 'the wake-up was kept');
 $holder->query_safe("BEGIN; UPDATE prebuilds.template_version_presets SET desired_instances = 11 WHERE id = '$b'; SELECT prebuilds_reconcile_preset('$c')");

@@ -18,7 +18,7 @@ wait_for_worker($node, $db);
 
 sub query { my ($sql) = @_; return $node->safe_psql($db, $sql) }
 
-# Only a sweep asks whether triggers have been off.
+# Only a pass over all presets asks whether triggers have been off.
 sub sweeps { return query(q{SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query ~ 'SELECT t.state\s+FROM prebuilds.deriving_triggers'}) }
 sub passes { return query(q{SELECT sum(passes) FROM prebuilds.pass_counts() WHERE outcome IN ('acted', 'idle')}) }
 
