@@ -234,8 +234,9 @@ sub finish_pgbench
         steady_tps => steady_rate(@ends) };
 }
 
-# [time of the end, latency] of a client's transactions. Where the answer was there before pgbench looked, it logs no time, and the
-# beginning as the end: then it took until the next one began, unless there is a rate, or there is no next one.
+# [time of the end, latency] of a client's transactions. Where the answer was there before pgbench looked, it logs no
+# time, and the beginning as the end: then it took until the next one began, unless there is a rate, or there is no next
+# one.
 sub timed_transactions
 {
     my ($rated, @transactions) = @_;

@@ -29,8 +29,10 @@ class BoundedSet {
     size_ = 0;
   }
   constexpr void merge(const BoundedSet &other) {
-    if (empty()) {
-      *this = other;
+    if (empty()) {  // then nothing can be there twice
+      std::copy(other.items().begin(), other.items().end(), items_.begin());
+      size_ = other.size_;
+      everything_ = other.everything_;
       return;
     }
     if (other.everything_) add_everything();

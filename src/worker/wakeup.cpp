@@ -15,6 +15,11 @@ struct Notes {
   bool databases_changed = false;
 
   bool empty() const { return wake.empty() && !extension_changed && !databases_changed; }
+  void clear() {
+    wake.clear();
+    extension_changed = false;
+    databases_changed = false;
+  }
 };
 
 constinit Notes notes;
@@ -49,7 +54,7 @@ void at_transaction_end(XactEvent event, void *) noexcept {
       marks::publish_noted();
       publish();
     }
-    notes = {};
+    notes.clear();
   });
 }
 

@@ -47,6 +47,15 @@ TEST(BoundedSet, MergesLikeAUnion) {
   EXPECT_TRUE(set.everything());
 }
 
+TEST(BoundedSet, MergesIntoAnEmptyOne) {
+  Set set;
+  set.merge(of({1, 2}));
+  EXPECT_EQ(items(set), (std::vector{1, 2}));
+  set.merge(of({2, 3}));
+  EXPECT_EQ(items(set), (std::vector{1, 2, 3}));
+  EXPECT_FALSE(set.everything());
+}
+
 TEST(BoundedSet, MergesEverything) {
   Set everything, set;
   everything.add_everything();
