@@ -66,6 +66,8 @@ DECLARE
     job uuid;
     claimed uuid;
 BEGIN
+    CALL plans.observe(circumstances, 'register',
+                       'SELECT public.prebuilds_register_provisioner(''bench'', ''plans'', fresh => true)');
     CALL plans.observe(circumstances, 'pass', 'SELECT public.prebuilds_reconcile_all()');
     CALL plans.observe(circumstances, 'claim', format('SELECT public.prebuilds_claim(%L, %L, %L)', active, bench.person(1),
                                                       clock_timestamp()));

@@ -86,7 +86,7 @@ BEGIN
         CALL fixture.observe(batch, 'fold', 'UPDATE fixture.progress SET progress = fold_batch(progress, 10)');
         CALL fixture.observe(batch, 'prune', 'UPDATE fixture.progress SET progress = prune_batch(progress, fixture.noon(), 10)');
         CALL fixture.hang();
-        CALL fixture.observe(batch, 'reap', 'SELECT reap_jobs(fixture.noon())');
+        CALL fixture.observe(batch, 'reap', $q$SELECT reap_jobs(fixture.noon(), '-infinity')$q$);
         batch := circumstances;
     END LOOP;
 END
@@ -202,6 +202,34 @@ CALL fixture.keep_house(1000);
 SELECT count(*) AS unfolded FROM unfolded_metrics;
 SELECT circumstances, relation, entries > 10 AS walks_over_more FROM fixture.observations
  WHERE relation IN ('prebuild_events', 'metric_observations', 'reconcile_passes') ORDER BY circumstances DESC, relation;
+
+-- The reaper begins where jobs still run: beside an old snapshot those that ran before are in the way for long.
+TRUNCATE fixture.observations;
+CREATE TABLE fixture.jobs (ids uuid[]);
+INSERT INTO fixture.jobs DEFAULT VALUES;
+CREATE PROCEDURE fixture.run(n integer, minutes interval)
+    LANGUAGE sql AS $$
+    WITH job AS (
+        INSERT INTO provisioner_jobs (organization_id, initiator_id, started_at)
+        SELECT fixture.id('acme'), fixture.id('prebuilds'), fixture.noon() - minutes FROM generate_series(1, n) RETURNING id)
+    UPDATE fixture.jobs SET ids = ARRAY(SELECT id FROM job);
+$$;
+BEGIN;
+CALL fixture.run(300, '20 min');
+UPDATE provisioner_jobs SET completed_at = fixture.noon() WHERE id IN (SELECT unnest(ids) FROM fixture.jobs);
+CALL fixture.run(1, '10 min');
+UPDATE provisioner_jobs SET updated_at = fixture.noon() - interval '6 min' WHERE id IN (SELECT unnest(ids) FROM fixture.jobs);
+SELECT running_since(NULL, fixture.noon()) AS since \gset
+SELECT fixture.noon() - :'since' AS oldest_runs_for;
+CALL fixture.observe('from the beginning', 'reap', $$SELECT count(*) FROM reap_jobs(fixture.noon() - interval '1 day', '-infinity')$$);
+CALL fixture.observe('from there', 'next', format('SELECT running_since(%L, fixture.noon())', :'since'));
+CALL fixture.observe('from there', 'reap', format('SELECT count(*) FROM reap_jobs(fixture.noon() - interval ''1 day'', %L)', :'since'));
+SELECT circumstances, operation, entries > 10 AS walks_over_more FROM fixture.observations
+ WHERE relation = 'provisioner_jobs' ORDER BY circumstances, operation;
+SELECT count(*) AS reaped FROM reap_jobs(fixture.noon(), :'since');
+-- What runs for less than ten seconds may be joined by what is committed late.
+SELECT fixture.noon() - running_since(:'since', fixture.noon()) AS none_runs_for;
+ROLLBACK;
 
 SET client_min_messages = warning;
 DROP SCHEMA fixture CASCADE;

@@ -46,8 +46,8 @@ CREATE INDEX provisioner_jobs_pending_idx ON prebuilds.provisioner_jobs
      (CASE WHEN initiator_id = 'c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid THEN 1 ELSE 0 END),
      created_at, id)
     WHERE started_at IS NULL AND completed_at IS NULL AND canceled_at IS NULL;
--- What a daemon holds; the reaper walks it.
-CREATE INDEX provisioner_jobs_held_idx ON prebuilds.provisioner_jobs (worker_id)
+-- What daemons hold, oldest first, so that the reaper can begin where jobs still run.
+CREATE INDEX provisioner_jobs_running_idx ON prebuilds.provisioner_jobs (started_at)
     WHERE started_at IS NOT NULL AND completed_at IS NULL;
 -- Here and elsewhere: few keys with many rows each, whose updates cannot be HOT. Each adds an entry for the same key, and
 -- a page on which PostgreSQL has merged them holds a thousand; it sorts and checks all of these before it would split the

@@ -425,7 +425,22 @@ COMMENT ON FUNCTION @extschema@.prebuilds_report_agent(uuid, text) IS
 
 -- Reaper -----------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION prebuilds.reap_jobs(now timestamptz) RETURNS TABLE (job_id uuid, reason text)
+CREATE FUNCTION prebuilds.running_since(place timestamptz, now timestamptz) RETURNS timestamptz
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT least(now - interval '10 s',
+                 (SELECT j.started_at FROM prebuilds.provisioner_jobs AS j
+                  WHERE j.started_at >= coalesce(place, '-infinity') AND j.completed_at IS NULL
+                    AND j.job_status IN ('running', 'canceling')
+                  ORDER BY j.started_at LIMIT 1))
+$$;
+COMMENT ON FUNCTION prebuilds.running_since(timestamptz, timestamptz) IS
+    'An instant before which no running job has started. place: an earlier such instant, where the search begins, NULL for '
+    'the beginning; beside an old snapshot what ran before is in the way for long. Jobs that are committed more than 10 '
+    'seconds after they started may be missed';
+
+CREATE FUNCTION prebuilds.reap_jobs(now timestamptz, since timestamptz) RETURNS TABLE (job_id uuid, reason text)
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -445,7 +460,7 @@ BEGIN
     FOR overdue IN
         SELECT j.id, 'JOB_HUNG' AS error_code, format('no update of a running job for %s', hang_timeout) AS error
         FROM prebuilds.provisioner_jobs AS j
-        WHERE j.started_at IS NOT NULL AND j.completed_at IS NULL AND j.updated_at <= silent_since
+        WHERE j.started_at >= since AND j.completed_at IS NULL AND j.updated_at <= silent_since
         UNION ALL
         -- By the dictionary of queues, so that the jobs of the prebuilds user, which may wait, cost nothing.
         SELECT p.id, 'JOB_PENDING_TIMEOUT', format('no provisioner has taken the job for %s', pending_timeout)
@@ -484,15 +499,16 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION prebuilds.reap_jobs(timestamptz) IS
-    'The work of prebuilds_reap_jobs at an instant. Never waits for a lock';
+COMMENT ON FUNCTION prebuilds.reap_jobs(timestamptz, timestamptz) IS
+    'The work of prebuilds_reap_jobs at an instant; of running jobs, on those that started at another one or later. Never '
+    'waits for a lock';
 
 CREATE FUNCTION @extschema@.prebuilds_reap_jobs(as_of timestamptz DEFAULT NULL)
     RETURNS TABLE (job_id uuid, reason text)
     LANGUAGE sql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT r.job_id, r.reason FROM prebuilds.reap_jobs(prebuilds.instant(as_of)) AS r
+    SELECT r.job_id, r.reason FROM prebuilds.reap_jobs(prebuilds.instant(as_of), '-infinity') AS r
 $$;
 COMMENT ON FUNCTION @extschema@.prebuilds_reap_jobs(timestamptz) IS
     'Fails the jobs that nobody will finish: running ones without an update for prebuilds.job_hang_timeout, and pending '

@@ -15,8 +15,8 @@ BEGIN
            AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
            AND d.deptype = 'e'
            -- What clients call, and the worker's housekeeping.
-           AND (p.prosecdef OR p.proname IN ('reap_jobs', 'keep_house', 'keep_house_batch', 'fold_metrics', 'fold_batch',
-                                             'add_batches', 'prune_batch', 'prune_misses'))
+           AND (p.prosecdef OR p.proname IN ('running_since', 'reap_jobs', 'keep_house', 'keep_house_batch', 'fold_metrics',
+                                             'fold_batch', 'add_batches', 'prune_batch', 'prune_misses'))
     LOOP
         EXECUTE pg_catalog.format('ALTER FUNCTION %s SET enable_seqscan = off', name);
         EXECUTE pg_catalog.format('ALTER FUNCTION %s SET jit = off', name);

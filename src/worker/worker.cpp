@@ -24,8 +24,8 @@ using Clock = std::chrono::steady_clock;
 
 // Passes begin at least that far apart: changes that come in between are one pass.
 constexpr Clock::duration merge_window = 5ms;
-// After a pass the worker rests twice as long as it took, and no longer than this: so it is busy for a third of
-// the time, and the more there is to do the more comes together.
+// After a pass the worker rests twice as long as it took, and no longer than this: so it is busy for a third
+// of the time, and the more there is to do the more comes together.
 constexpr Clock::duration longest_rest = 50ms;
 // Waiting for the pass lock begins so short because whoever wakes the worker at commit may hold it a moment
 // longer.
@@ -33,16 +33,21 @@ constexpr Clock::duration shortest_lock_retry = 1ms;
 constexpr Clock::duration longest_lock_retry = 256ms;
 constexpr Clock::duration busy_extension_retry = 200ms;
 constexpr Clock::duration housekeeping_interval = 1min;
-// Housekeeping goes on where it ended, as beside an old snapshot all that it has done is still in the way. Now and then
-// it begins anew, for what was committed late, with an earlier time.
+// Housekeeping goes on where it ended, and the reaper where jobs still run, as beside an old snapshot all
+// that is done is still in the way. Now and then they begin anew, for what was committed late, with an
+// earlier time.
 constexpr Clock::duration house_inspection_interval = 10min;
 // When an organization that a pass found locked is tried again.
 constexpr Clock::duration organization_retry = 1s;
 // When time alone was expected to change something and did not.
 constexpr core::Duration idle_due_retry = 1s;
 
-constinit pg::Statement reap_jobs("SELECT count(*) FROM prebuilds.reap_jobs(pg_catalog.clock_timestamp())");
-// In batches so small that a pass that is due hardly waits: 500 rows of a kind take some 5 ms, of all kinds 20 ms.
+constinit pg::Statement running_since("SELECT prebuilds.running_since($1, pg_catalog.clock_timestamp())",
+                                      TIMESTAMPTZOID);
+constinit pg::Statement reap_jobs(
+    "SELECT count(*) FROM prebuilds.reap_jobs(pg_catalog.clock_timestamp(), $1)", TIMESTAMPTZOID);
+// In batches so small that a pass that is due hardly waits: 500 rows of a kind take some 5 ms, of all kinds
+// 20 ms.
 constinit pg::Statement keep_history(R"sql(
   SELECT b::text, b.more
     FROM prebuilds.keep_house_batch(
@@ -135,8 +140,8 @@ class Worker {
 
   std::optional<Ending> turn();
   std::optional<Ending> leave_if_not_here(Presence presence);
-  void finish_pass(const reconciler::WorkerTurn &done, bool sweep, bool all, std::span<const core::Uuid> presets,
-                   TimePoint began, core::Instant began_at);
+  void finish_pass(const reconciler::WorkerTurn &done, bool sweep, bool all,
+                   std::span<const core::Uuid> presets, TimePoint began, core::Instant began_at);
   void fail(const pg::SqlError &error);
   void report(std::string &known, const char *what, const pg::SqlError &error);
   void keep_house();
@@ -153,10 +158,11 @@ class Worker {
   TimePoint next_reaping_{};
   TimePoint next_housekeeping_{};
   TimePoint next_house_inspection_{};
-  std::optional<std::string> house_progress_;  // where the next batch goes on; empty: at the beginning
-  TimePoint not_before_{};  // no pass begins earlier
-  core::Agenda agenda_;     // presets that time alone changes
-  WakeSet kept_;            // taken from the slot, not dealt with yet
+  std::optional<core::Instant> running_since_;  // no job runs longer, as far as is known
+  std::optional<std::string> house_progress_;   // where the next batch goes on; empty: at the beginning
+  TimePoint not_before_{};                      // no pass begins earlier
+  core::Agenda agenda_;                         // presets that time alone changes
+  WakeSet kept_;                                // taken from the slot, not dealt with yet
   Clock::duration lock_retry_ = shortest_lock_retry;
   int failures_ = 0;          // of passes, in a row
   std::string pass_problem_;  // the last error of a pass that was logged; empty: none since
@@ -375,18 +381,20 @@ void Worker::keep_house() {
   const TimePoint now = Clock::now();
   const bool reaps = now >= next_reaping_;
   show(Phase::running);
+  if (now >= next_house_inspection_) {
+    next_house_inspection_ = now + house_inspection_interval;
+    running_since_.reset();
+    house_progress_.reset();
+  }
   std::optional<pg::SqlError> error;
   if (reaps) {
     next_reaping_ = now + housekeeping_interval;
-    error = pg::run_transaction("reaping jobs", XACT_READ_COMMITTED, context_, [] {
+    error = pg::run_transaction("reaping jobs", XACT_READ_COMMITTED, context_, [&] {
       if (lock_extension() != Presence::here) return;
       const pg::SpiSession spi;
-      reap_jobs.run();
+      running_since.run({running_since_}).first([&](pg::Row &row) { running_since_ = row.instant(); });
+      reap_jobs.run({running_since_});
     });
-  }
-  if (now >= next_house_inspection_) {
-    next_house_inspection_ = now + house_inspection_interval;
-    house_progress_.reset();
   }
   std::optional<std::string> progress;
   bool more = false;

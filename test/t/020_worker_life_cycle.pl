@@ -99,8 +99,17 @@ is($node->safe_psql($db, 'SELECT prebuilds_worker_start(); SELECT changed FROM p
 $node->safe_psql('postgres', 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = \'pg_prebuilds launcher\'');
 $node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'pg_prebuilds launcher'");
 is(state($node, $db), 'stopped', 'a new launcher leaves a stopped database alone');
+# Jobs that run, one of them without a sign of life.
+$node->safe_psql($db, <<'SQL');
+INSERT INTO prebuilds.provisioner_jobs (organization_id, initiator_id, started_at, updated_at)
+SELECT o.id, gen_random_uuid(), now() - j.runs, now() - j.silent
+  FROM prebuilds.organizations AS o, (VALUES (interval '2 hours', interval '0'), ('1 hour', '1 hour'), ('1 min', '0')) AS j (runs, silent)
+SQL
 $node->safe_psql($db, 'SELECT prebuilds_worker_start()');
 $pid = wait_for_worker($node, $db);
+my $reaped = q{prebuilds.provisioner_jobs WHERE error_code = 'JOB_HUNG'};
+ok($node->poll_query_until($db, "SELECT count(*) > 0 FROM $reaped"), 'the worker fails jobs that hang');
+is($node->safe_psql($db, "SELECT now() - started_at >= '1 hour' AND now() - started_at < '2 hours' FROM $reaped"), 't', 'and no other');
 $node->safe_psql('postgres', 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = \'pg_prebuilds launcher\'');
 $node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'pg_prebuilds launcher'");
 is(worker($node, $db), $pid, 'and workers too');
