@@ -59,7 +59,7 @@ std::optional<core::Uuid> apply_and_record(std::span<const core::PresetPlan> pla
 
 // For the worker, in a REPEATABLE READ transaction that has no snapshot yet. No presets: all. `inspects`: as a
 // full sweep, which also looks for what no trigger reported. That takes longer the more dead rows there are,
-// so a pass over all presets that somebody was woken for does without.
+// so any other pass over all presets does without.
 WorkerTurn worker_pass(std::span<const core::Uuid> presets, bool inspects, Writers writers);
 
 // What a pass would decide on these pools now, without a lock and without writing.

@@ -38,7 +38,7 @@ struct Slot {
   TimestampTz last_pass;  // when the last pass that held the lock began; 0: none yet
   reconciler::PassStats last_stats;
   std::array<std::int64_t, reconciler::pass_outcome_names.size()> passes;  // of anybody, by outcome
-  TimestampTz next_due;  // when the next sweep is due, or time alone changes something
+  TimestampTz next_due;  // when all presets are looked at again, or time alone changes something
   char problem[512];     // the error of the last pass; empty when it succeeded
 };
 

@@ -37,7 +37,7 @@ constexpr Clock::duration housekeeping_interval = 1min;
 // that is done is still in the way. Now and then they begin anew, for what was committed late, with an
 // earlier time.
 constexpr Clock::duration house_inspection_interval = 10min;
-// When an organization that a pass found locked is tried again.
+// When all presets are looked at again after a pass that found an organization locked.
 constexpr Clock::duration organization_retry = 1s;
 // When time alone was expected to change something and did not.
 constexpr core::Duration idle_due_retry = 1s;
@@ -155,6 +155,7 @@ class Worker {
 
   MemoryContext context_;  // current between transactions, reset after each turn
   TimePoint next_sweep_{};
+  TimePoint next_over_all_ = TimePoint::max();  // another pass over all presets
   TimePoint next_reaping_{};
   TimePoint next_housekeeping_{};
   TimePoint next_house_inspection_{};
@@ -212,7 +213,7 @@ Ending Worker::run() {
 Worker::TimePoint Worker::next_turn() const {
   bool woken = !kept_.empty();
   with_my_slot([&](const Slot &slot) { woken = woken || !slot.wake.empty(); });
-  TimePoint when = next_sweep_;
+  TimePoint when = std::min(next_sweep_, next_over_all_);
   if (woken) {
     when = TimePoint::min();
   } else if (const auto due = agenda_.next()) {
@@ -240,7 +241,7 @@ std::optional<Ending> Worker::turn() {
   const TimePoint began = Clock::now();
   const core::Instant began_at = wall_clock();
   const bool sweep = began >= next_sweep_;
-  const bool all = sweep || kept_.presets.everything();
+  const bool all = sweep || began >= next_over_all_ || kept_.presets.everything();
   const std::vector<core::Uuid> presets = presets_to_look_at(began_at);
   const std::vector<std::int64_t> queues(kept_.job_queues.items().begin(), kept_.job_queues.items().end());
   const bool all_queues = kept_.job_queues.everything();
@@ -316,14 +317,17 @@ void Worker::finish_pass(const reconciler::WorkerTurn &done, bool sweep, bool al
   kept_.presets.clear();
   const std::vector<core::Uuid> were_due = agenda_.due(began_at);
   if (sweep) next_sweep_ = began + std::chrono::milliseconds(pg::guc::reconciliation_interval_ms);
-  if (all) agenda_.clear();
+  if (all) {
+    next_over_all_ = TimePoint::max();
+    agenda_.clear();
+  }
   agenda_.settle(presets);
   const bool did_something = done.stats.created + done.stats.deleted + done.stats.canceled > 0;
   for (const auto &[preset, at] : done.due) {
     const bool in_vain = !did_something && std::binary_search(were_due.begin(), were_due.end(), preset);
     agenda_.expect(preset, in_vain ? std::max(at, core::later(began_at, idle_due_retry)) : at);
   }
-  if (done.organizations_busy) next_sweep_ = std::min(next_sweep_, began + organization_retry);
+  if (done.organizations_busy) next_over_all_ = std::min(next_over_all_, now + organization_retry);
 
   if (failures_ > 0) {
     ereport(LOG,
@@ -339,8 +343,9 @@ void Worker::finish_pass(const reconciler::WorkerTurn &done, bool sweep, bool al
   with_my_slot([&](Slot &slot) {
     slot.last_pass = pg::to_timestamptz(began_at);
     slot.last_stats = done.stats;
+    const TimePoint over_all = std::min(next_sweep_, next_over_all_);
     core::Instant next =
-        core::later(wall_clock(), std::chrono::duration_cast<core::Duration>(next_sweep_ - now));
+        core::later(wall_clock(), std::chrono::duration_cast<core::Duration>(over_all - now));
     if (const auto due = agenda_.next()) next = std::min(next, *due);
     slot.next_due = pg::to_timestamptz(next);
     slot.problem[0] = '\0';

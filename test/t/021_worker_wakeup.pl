@@ -73,6 +73,21 @@ my $passed = query('SELECT last_pass FROM prebuilds_worker_status()');
 query('SELECT prebuilds_pause(); SELECT prebuilds_resume()');
 ok($node->poll_query_until($db, "SELECT last_pass > '$passed' AND state = 'idle' FROM prebuilds_worker_status()"), 'a pass over all presets');
 is(query($in_step), 'f', 'does not look for what nobody reported');
+query(q{INSERT INTO prebuilds.organizations (name) VALUES ('crowded')});
+my $joining = $node->background_psql($db);
+$joining->query_safe(q{BEGIN; INSERT INTO prebuilds.organization_members (organization_id, user_id)
+                       SELECT id, prebuilds.system_user_id() FROM prebuilds.organizations WHERE name = 'crowded'});
+query(q{SELECT prebuilds_push_template('crowded', 'c', 'v1', '[{"name": "small", "prebuilds": {"instances": 1}}]')});
+ok( $node->poll_query_until($db, "SELECT count(*) >= 3 FROM prebuilds.reconcile_passes WHERE conflicts > 0 AND created_at > '$passed'"),
+    'an organization with which somebody is busy is tried again');
+is(query($in_step), 'f', 'without looking for more');
+$joining->query_safe('COMMIT');
+$joining->quit;
+ok($node->poll_query_until($db, <<'SQL'), 'its membership is complete in the end');
+SELECT count(*) = 1 FROM prebuilds.group_members AS m JOIN prebuilds.groups AS g ON g.id = m.group_id
+  JOIN prebuilds.organizations AS o ON o.id = g.organization_id
+ WHERE o.name = 'crowded' AND m.user_id = prebuilds.system_user_id()
+SQL
 query('SELECT pg_reload_conf()');
 ok($node->poll_query_until($db, $in_step), 'a full sweep does');
 
