@@ -127,16 +127,12 @@ sub steady_run
     $pin->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM prebuilds.templates') if $pinned;
     my $host = Host->new;
     my $claims = pgbench('steady', 'claim', %claims, seconds => $seconds, host => $host);
-    my @acquires = map { [ split ' ' ] }
-      $session->query(q{SELECT extract(epoch FROM at) || ' ' || milliseconds FROM bench.times});
+    my @acquires = acquires($session);
     my $dead = $session->query(dead_rows());
     $pin->query('COMMIT') if $pinned;
     finish_pgbench($provisioners);
 
-    my @passes = map { [ split ' ' ] } $session->query(<<"SQL");
-SELECT extract(epoch FROM created_at) || ' ' || 1000 * extract(epoch FROM elapsed)
-  FROM prebuilds.reconcile_passes WHERE created_at >= '$since'
-SQL
+    my @passes = passes($session, $since);
     my $missed = $session->query(q{SELECT count(*) FROM prebuilds.prebuild_events WHERE event_type = 'claim_missed'});
     # In the end every pool is as desired, once more.
     wait_until(sub { $session->query('SELECT count(*) FROM prebuilds_status() WHERE actual + starting <> desired') == 0 });
@@ -146,12 +142,28 @@ SQL
     drop_database('steady');
     my %events = (claims => $claims->{transactions}, acquires => \@acquires);
     show_minutes($seconds, $pinned ? 'pinned' : 'free', %events, passes => \@passes);
-    my $pass = sum0(map { $_->[1] } @passes) / (@passes || 1);
+    my $pass = mean(map { $_->[1] } @passes);
     return {
         (map { $_ => [ map { $_->[1] } @{ $events{$_} } ] } keys %events),
         (map { ("undisturbed $_" => [ map { $_->[1] } $host->undisturbed(@{ $events{$_} }) ]) } keys %events),
         (map { $_ => [ $host->seconds($_) ] } qw(disturbed undisturbed)), pass => [$pass], missed => [$missed], dead => [$dead],
         left => [$left] };
+}
+
+# [time, milliseconds] of what daemons asked for since bench.times was emptied, and of passes since an instant.
+sub acquires
+{
+    my ($session) = @_;
+    return map { [ split ' ' ] } $session->query(q{SELECT extract(epoch FROM at) || ' ' || milliseconds FROM bench.times});
+}
+
+sub passes
+{
+    my ($session, $since) = @_;
+    return map { [ split ' ' ] } $session->query(<<"SQL");
+SELECT extract(epoch FROM created_at) || ' ' || 1000 * extract(epoch FROM elapsed)
+  FROM prebuilds.reconcile_passes WHERE created_at >= '$since'
+SQL
 }
 
 # How it went, minute by minute, of [time, milliseconds]: what gets slower and slower a median hides.
@@ -166,10 +178,18 @@ sub show_minutes
         {
             push @{ $times{$what} }, $_->[1] for grep { int(($_->[0] - $began) / 60) == $minute } @{ $events{$what} };
         }
-        my @claim_and_acquire = map { my $of = $times{$_}; map { quantile($_, @$of) // 0 } 0.5, 0.99 } qw(claims acquires);
-        progress(sprintf "        $name, minute %d: claim %.2f and %.2f ms, acquire %.2f and %.2f ms (p50, p99), mean pass %.2f ms",
-            $minute + 1, @claim_and_acquire, sum0(@{ $times{passes} }) / (@{ $times{passes} } || 1));
+        show_times("$name, minute " . ($minute + 1), %times);
     }
+    return;
+}
+
+# Of milliseconds.
+sub show_times
+{
+    my ($when, %times) = @_;
+    my @claim_and_acquire = map { my $of = $times{$_}; map { quantile($_, @$of) // 0 } 0.5, 0.99 } qw(claims acquires);
+    progress(sprintf '        %s: claim %.2f and %.2f ms, acquire %.2f and %.2f ms (p50, p99), mean pass %.2f ms', $when,
+        @claim_and_acquire, mean(@{ $times{passes} }));
     return;
 }
 
@@ -234,47 +254,69 @@ sub measure_steady
 sub measure_endurance
 {
     my ($size) = @_;
-    my ($rate, $seconds) = ($size->{endurance_rate}, $size->{endurance});
+    my ($rate, $seconds) = @{$size}{qw(rate endurance)};
     my $windows = 12;
     my $desired = 10 + int(5 * $rate / $size->{templates});
     my $session = new_database('endurance', "CALL bench.generate($size->{templates}, $size->{versions}, $desired)");
     $session->query('SELECT prebuilds_worker_start()');
     my $provisioners = start_pgbench('endurance', 'provision', clients => 4, seconds => 10 * $seconds, define => \%new_daemons);
-    my %claims = (clients => 4, rate => $rate, define => { pools => $size->{templates}, version => $size->{versions} });
+    my %claims = (clients => 8, rate => $rate, define => { pools => $size->{templates}, version => $size->{versions} });
     pgbench('endurance', 'claim', %claims, seconds => 5);
 
     my $pin = session('endurance');
-    my (%medians, %slow, @sizes);
+    my (%p50, %p99, @sizes, @undisturbed, @missed, @late);
     for my $window (1 .. $windows)
     {
         $pin->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM prebuilds.templates') if $window == 5;
         $session->query('TRUNCATE bench.times');
-        my %times = (claim => pgbench('endurance', 'claim', %claims, seconds => int($seconds / $windows))->{latencies});
-        $times{acquire} = [ $session->query('SELECT milliseconds FROM bench.times') ];
-        for my $what (keys %times)
+        my $since = $session->query('SELECT clock_timestamp()');
+        my $host = Host->new;
+        my $run = pgbench('endurance', 'claim', %claims, seconds => int($seconds / $windows), host => $host);
+        my %events = (claims => $run->{transactions}, acquires => [ acquires($session) ]);
+        for my $what (keys %events)
         {
-            push @{ $medians{$what} }, quantile(0.5, @{ $times{$what} });
-            push @{ $slow{$what} }, quantile(0.99, @{ $times{$what} });
+            my @times = map { $_->[1] } @{ $events{$what} };
+            push @{ $p50{$what} }, quantile(0.5, @times);
+            push @{ $p99{$what} }, quantile(0.99, @times);
+            push @{ $p50{"undisturbed $what"} }, quantile(0.5, map { $_->[1] } $host->undisturbed(@{ $events{$what} }));
         }
-        push @sizes, $session->query("SELECT pg_table_size('prebuilds.live_prebuilds') + pg_indexes_size('prebuilds.live_prebuilds')
-            + pg_relation_size('prebuilds.provisioner_jobs_pending_idx')");
+        push @undisturbed, $host->seconds('undisturbed');
+        push @sizes, $session->query(<<'SQL');
+SELECT pg_table_size('prebuilds.live_prebuilds') + pg_indexes_size('prebuilds.live_prebuilds')
+     + pg_relation_size('prebuilds.provisioner_jobs_pending_idx') + pg_relation_size('prebuilds.provisioner_jobs_running_idx')
+SQL
+        $events{passes} = [ passes($session, $since) ];
+        push @missed, $session->query(
+            "SELECT count(*) FROM prebuilds.prebuild_events WHERE event_type = 'claim_missed' AND created_at >= '$since'");
+        push @late, $run->{late} / 1000;
         $pin->query('COMMIT') if $window == 6;
-        progress(sprintf '        window %2d: claim %.2f and %.2f ms, acquire %.2f and %.2f ms (p50, p99), pools and queue %.1f MB',
-            $window, (map { $medians{$_}[-1], $slow{$_}[-1] } qw(claim acquire)), $sizes[-1] / 1024 / 1024);
+        show_times("window $window", map { my $of = $events{$_}; $_ => [ map { $_->[1] } @$of ] } keys %events);
+        progress(sprintf '        pools and queue %.1f MB, undisturbed %.0f s, claims begun at most %.2f s late, %d found nothing',
+            $sizes[-1] / 1024 / 1024, $undisturbed[-1], $late[-1], $missed[-1]);
     }
     stop_pgbench($provisioners);
+    my $failed = $session->query(q{SELECT passes FROM prebuilds.pass_counts() WHERE outcome = 'failed'});
     $session->query("SELECT prebuilds_worker_stop('benchmark')");
 
     my $at = "$rate/s for $seconds s";
-    for my $what (qw(claim acquire))
+    my $enough = min(@undisturbed) >= 30;    # seconds
+    for my $what (qw(claims acquires))
     {
-        observe(9, "$what at $at, p50 of $windows windows", $medians{$what}, unit => 'ms');
-        observe(9, 'the slowest of them, to the median', [ max(@{ $medians{$what} }) / median(@{ $medians{$what} }) ], unit => '×', most => 1.25);
-        observe(9, "$what at $at, p99 of $windows windows", $slow{$what}, unit => 'ms');
+        my $name = $what eq 'claims' ? 'claim' : 'acquire';
+        observe(9, "$name at $at, p50 of $windows windows", $p50{$what}, unit => 'ms');
+        my @windows = ([ 'the slowest of them, to the median', $p50{$what} ]);
+        push @windows, [ 'the same, in undisturbed seconds', $p50{"undisturbed $what"} ] if $enough;
+        observe(9, $_->[0], [ max(@{ $_->[1] }) / median(@{ $_->[1] }) ], unit => '×', most => 1.25) for @windows;
+        observe(9, "$name at $at, p99 of $windows windows", $p99{$what}, unit => 'ms');
     }
     # What the old transaction kept may stay allocated, but is filled again.
     observe(9, 'pools and queue at the end, to the end of the old transaction', [ $sizes[-1] / $sizes[5] ], unit => '×', most => 1.1);
-    observe(9, 'claims that found nothing', [ $session->query(q{SELECT count(*) FROM prebuilds.prebuild_events WHERE event_type = 'claim_missed'}) ], unit => '', most => 0);
+    observe(9, 'claims that found nothing', [ sum0(@missed) ], unit => '', most => 0);
+    # After a while in which a machine does nothing the claims that were due meanwhile come all at once.
+    observe(9, 'claims begun late, in each window at most', \@late, unit => 's');
+    observe(9, 'claims that found nothing, in windows in which none was begun a second late',
+        [ sum0(map { $missed[$_] } grep { $late[$_] < 1 } 0 .. $#missed) ], unit => '', most => 0);
+    observe(9, 'passes that failed', [$failed], unit => '', most => 0);
     drop_database('endurance');
     return;
 }

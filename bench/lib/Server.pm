@@ -140,7 +140,8 @@ sub times_on_server
 }
 
 # pgbench($database, $script, %options) runs bench/scripts/$script.sql and returns what it measured: latencies in
-# milliseconds, as the client saw them, [time of the end, latency] of all transactions, and transactions per second.
+# milliseconds, as the client saw them, [time of the end, latency] of all transactions, transactions per second, and with a
+# rate how late the latest one began, in milliseconds.
 # Options: clients (1), transactions for each client or seconds, rate (transactions per second; else as fast as it goes),
 # settings of the sessions, define (variables of the script), protocol (prepared), host (a watch, see Host.pm, that looks
 # every second).
@@ -213,6 +214,7 @@ sub finish_pgbench
     my $output = slurp("$run->{prefix}.out");
     die "pgbench failed:\n$output" if $? != 0 || $output =~ /aborted/;
     my (%of_client, @ends);
+    my $late = 0;
     for my $file (glob "$run->{prefix}.[0-9]*")
     {
         for (split /\n/, slurp($file))
@@ -221,6 +223,7 @@ sub finish_pgbench
             my $end = $fields[4] + $fields[5] / 1e6;
             # With a rate the time counts from when the transaction was due.
             my $latency = ($fields[2] - ($run->{rated} ? $fields[6] : 0)) / 1000;
+            $late = $fields[6] / 1000 if $run->{rated} && $fields[6] / 1000 > $late;
             push @{ $of_client{ $fields[0] } }, { begin => $end - $latency / 1000, latency => $latency };
             push @ends, $end;
         }
@@ -230,8 +233,8 @@ sub finish_pgbench
     die "pgbench logged no transaction:\n$output" unless @transactions;
     my ($rate) = $output =~ /^tps = ([0-9.]+)/m or die "pgbench said nothing:\n$output";
     return {
-        latencies => [ map { $_->[1] } @transactions ], transactions => \@transactions, tps => $rate,
-        steady_tps => steady_rate(@ends) };
+        latencies => [ map { $_->[1] } @transactions ], transactions => \@transactions, late => $late,
+        tps => $rate, steady_tps => steady_rate(@ends) };
 }
 
 # [time of the end, latency] of a client's transactions. Where the answer was there before pgbench looked, it logs no

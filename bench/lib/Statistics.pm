@@ -6,7 +6,7 @@ use warnings;
 use Exporter 'import';
 use List::Util qw(sum0);
 
-our @EXPORT = qw(median quantile spread ratios line_through);
+our @EXPORT = qw(mean median quantile spread ratios line_through);
 
 # The value below which the fraction q of the numbers lies.
 sub quantile
@@ -21,6 +21,9 @@ sub quantile
 }
 
 sub median { return quantile(0.5, @_); }
+
+# 0 of none.
+sub mean { return sum0(@_) / (@_ || 1); }
 
 # Lowest and highest.
 sub spread { my @sorted = sort { $a <=> $b } @_; return [ @sorted[ 0, -1 ] ]; }
